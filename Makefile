@@ -1,0 +1,37 @@
+# make run [PORT=8600]   the app        make test    every test
+# make lint              style, types, import directions      make check   lint, then test
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+
+.PHONY: run test lint check format
+
+run: .venv/installed-app
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: .venv/installed-dev
+	@scripts/browser.sh
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+format: .venv/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.venv/installed-app: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements.txt requirements-dev.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch .venv/installed-app $@
+
+.venv/bin/python:
+	@PYTHON="$(PYTHON)" scripts/venv.sh
