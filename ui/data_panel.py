@@ -1,0 +1,183 @@
+"""The data on the page: upload, the shipped sample, and what is in the current dataset."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from agents.assistant import Assistant
+from analysis.errors import AnalysisError
+from storage.datasets import ColumnInfo, Dataset
+from storage.keys import SessionKey
+from ui import text
+
+SAMPLE = Path(__file__).parent.parent / "samples" / "orders.csv"
+FILE_TYPES = ["csv", "tsv", "txt"]
+SAMPLE_ROWS = 200
+KIND_NAMES = {
+    "integer": "whole number",
+    "number": "number",
+    "text": "text",
+    "date": "date",
+    "datetime": "date and time",
+    "time": "time",
+    "boolean": "yes / no",
+}
+
+
+def welcome(assistant: Assistant, key: SessionKey) -> None:
+    """The first thing a newcomer sees: what this is and the two ways to begin."""
+    st.title("Ask your data", anchor=False)
+    st.markdown(
+        "Upload a table and ask in plain words. Every answer is computed on all rows, shows the "
+        "query that made it, and stays here when you come back."
+    )
+    with st.container(border=True, gap="medium"):
+        _uploader(assistant, key)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Load the sample",
+                icon=":material/local_cafe:",
+                type="primary",
+                key="load-sample",
+                on_click=load_sample,
+                args=(assistant, key),
+            )
+            st.caption("6,000 invented orders of a coffee shop, 14 columns.")
+        _refusals()
+
+
+def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset]) -> Dataset:
+    """The datasets of this conversation; returns the one that questions are about."""
+    current = datasets[-1]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if len(datasets) > 1:
+            _chooser(assistant, key, datasets, current)
+        else:
+            st.markdown(f"#### {text.literal(current.file_name)}", width="content")
+        st.caption(
+            f"{text.count(current.rows, 'row')} · {text.count(len(current.columns), 'column')}",
+            width="content",
+        )
+        st.space("stretch")
+        with st.popover("Add data", icon=":material/upload_file:", type="tertiary"):
+            _uploader(assistant, key)
+            _refusals()
+        with st.popover("Remove", icon=":material/delete:", type="tertiary"):
+            st.markdown(
+                f"Take **{text.literal(current.file_name)}** out of this conversation? "
+                "The messages and results stay."
+            )
+            st.button(
+                "Remove it",
+                key=f"remove-{current.id}",
+                on_click=assistant.remove_dataset,
+                args=(key, current.id),
+            )
+    _refusals()
+    with st.expander("About this data", icon=":material/table_view:", key="about-data"):
+        columns, sample, notes = st.tabs(["Columns", "Sample", "How it was read"])
+        with columns:
+            _columns(current)
+        with sample:
+            _sample(assistant, key, current)
+        with notes:
+            st.markdown(text.listing(current.notes) or "Read as it stands; nothing to note.")
+            st.caption(f"SHA-256 {current.sha256}")
+    return current
+
+
+def load_sample(assistant: Assistant, key: SessionKey) -> None:
+    """Brings the shipped sample into this conversation."""
+    with SAMPLE.open("rb") as source:
+        assistant.upload(key, SAMPLE.name, source)
+
+
+def _uploader(assistant: Assistant, key: SessionKey) -> None:
+    # A new key empties the widget, so that a file is not brought in twice.
+    generation = st.session_state.setdefault("upload_generation", 0)
+    files = st.file_uploader(
+        "Upload CSV files",
+        type=FILE_TYPES,
+        accept_multiple_files=True,
+        max_upload_size=assistant.settings.upload_limit_mb,
+        key=f"upload-{key.session_id}-{generation}",
+        help="Comma, semicolon or tab separated. The file stays on this machine.",
+    )
+    if not files:
+        return
+    refusals = []
+    for file in files:
+        bar = st.progress(0.0, text=f"Reading {text.literal(file.name)}")
+        try:
+            assistant.upload(
+                key,
+                file.name,
+                file,
+                progress=lambda part, label, bar=bar: bar.progress(part, text=text.literal(label)),
+            )
+        except AnalysisError as error:
+            refusals.append(f"{file.name}: {error}")
+    st.session_state["upload_generation"] = generation + 1
+    st.session_state["refusals"] = refusals
+    st.rerun()
+
+
+def _refusals() -> None:
+    for refusal in st.session_state.get("refusals", []):
+        st.error(text.literal(refusal), icon=":material/error:")
+    st.session_state["refusals"] = []
+
+
+def _chooser(
+    assistant: Assistant, key: SessionKey, datasets: list[Dataset], current: Dataset
+) -> None:
+    names = {dataset.id: dataset.file_name for dataset in datasets}
+    widget = f"dataset-{key.session_id}-{current.id}-{len(datasets)}"
+
+    def choose() -> None:
+        assistant.set_current_dataset(key, st.session_state[widget])
+
+    st.selectbox(
+        "Questions are about",
+        list(names),
+        index=list(names).index(current.id),
+        format_func=lambda dataset_id: names[dataset_id],
+        key=widget,
+        on_change=choose,
+        label_visibility="collapsed",
+        width=320,
+    )
+
+
+def _columns(dataset: Dataset) -> None:
+    st.dataframe(
+        pd.DataFrame([_column_row(column, dataset.rows) for column in dataset.columns]),
+        hide_index=True,
+        column_config={
+            "Missing": st.column_config.NumberColumn(format="localized"),
+            "Different": st.column_config.NumberColumn(format="localized"),
+        },
+        alt=f"Columns of {dataset.file_name}",
+    )
+
+
+def _column_row(column: ColumnInfo, rows: int) -> dict[str, Any]:
+    return {
+        "Column": column.name,
+        "Type": KIND_NAMES.get(column.kind, column.type),
+        "Missing": column.missing,
+        "Missing %": f"{column.missing / rows:.1%}" if rows else "",
+        "Different": column.distinct,
+        "Lowest": "" if column.min is None else str(column.min),
+        "Highest": "" if column.max is None else str(column.max),
+        "Most frequent": ", ".join(str(value) for value in column.values[:5]),
+    }
+
+
+def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
+    rows = assistant.sample(key, dataset, SAMPLE_ROWS)
+    st.dataframe(rows, hide_index=True, height=388, alt=f"First rows of {dataset.file_name}")
+    if dataset.rows > len(rows):
+        st.caption(f"The first {len(rows):,} of {dataset.rows:,} rows; answers use all of them.")

@@ -1,0 +1,129 @@
+"""The page: opens the conversation named in the address and draws it from what is stored.
+
+The script keeps no state of its own that matters: a reload, another tab or a new server draw the
+same page from the store, and re-attach to the answer that is being made.
+"""
+
+import streamlit as st
+
+from agents.assistant import Assistant, current
+from agents.turns import TurnRefused
+from storage.conversations import Conversation
+from storage.errors import StorageError
+from storage.keys import SessionKey
+from ui import composer, data_panel, sidebar, style, text, turn
+from ui.person import user_id
+
+SESSION_PARAMETER = "session"
+TURNS_SHOWN = 20
+WATCH_SECONDS = 2
+
+
+def main() -> None:
+    """Draws the whole page once."""
+    st.set_page_config(
+        page_title="Data Analysis Assistant",
+        page_icon=":material/query_stats:",
+        layout="wide",
+        initial_sidebar_state="expanded",
+    )
+    style.apply()
+    try:
+        assistant = current()
+        conversation = open_conversation(assistant)
+    except StorageError as error:
+        st.error(text.literal(str(error)), icon=":material/database_off:")
+        st.stop()
+    draw(assistant, conversation)
+
+
+def open_conversation(assistant: Assistant) -> Conversation:
+    """The conversation in the address, or a new ADK session put there."""
+    user = user_id()
+    wanted = st.query_params.get(SESSION_PARAMETER, "")
+    if wanted:
+        found = assistant.conversation(user, wanted)
+        if found is not None:
+            return found
+        st.session_state["notice"] = (
+            "The conversation in this address does not exist or belongs to someone else. "
+            "This is a new one; yours are in the list on the left."
+        )
+    key = assistant.new_session(user)
+    st.query_params[SESSION_PARAMETER] = key.session_id
+    created = assistant.conversation(user, key.session_id)
+    if created is None:
+        raise StorageError("The new conversation could not be read back. Reload the page.")
+    return created
+
+
+def go(session_id: str | None) -> None:
+    """Opens another conversation; None opens a new one."""
+    st.session_state.pop("turns_shown", None)
+    if session_id is None:
+        st.query_params.pop(SESSION_PARAMETER, None)
+    else:
+        st.query_params[SESSION_PARAMETER] = session_id
+
+
+def draw(assistant: Assistant, conversation: Conversation) -> None:
+    """Sidebar, data, messages, text box; then follows a running answer to its end."""
+    key = conversation.key
+    sidebar.render(assistant, conversation, go)
+    if notice := st.session_state.pop("notice", ""):
+        st.info(text.literal(notice), icon=":material/info:")
+
+    def ask(question: str) -> None:
+        if question.strip():
+            try:
+                assistant.turns.start(key, question.strip())
+            except TurnRefused as refusal:
+                st.session_state["notice"] = str(refusal)
+
+    datasets = assistant.datasets(key)
+    running = assistant.turns.running(key)
+    history = [
+        record
+        for record in assistant.store.turns.for_session(key)
+        if running is None or record.id != running.record.id
+    ]
+    dataset = None
+    if datasets:
+        dataset = data_panel.panel(assistant, key, datasets)
+    elif not history:
+        data_panel.welcome(assistant, key)
+    else:
+        st.info("This conversation has no data now. Upload some to go on.", icon=":material/info:")
+        data_panel.welcome(assistant, key)
+
+    result = assistant.store.results.get
+    shown = st.session_state.setdefault("turns_shown", TURNS_SHOWN)
+    if len(history) > shown and st.button(
+        f"Show {text.count(len(history) - shown, 'earlier question')}", type="tertiary"
+    ):
+        st.session_state["turns_shown"] = len(history)
+        st.rerun()
+    for record in history[-shown:]:
+        turn.question(record)
+        turn.finished(record, result, lambda record=record: ask(record.question))
+    if dataset is not None and running is None and not history:
+        composer.suggestions(dataset, ask)
+
+    if running is None:
+        composer.render(dataset, ask, None)
+        _watch(assistant, key, len(history))
+        return
+    composer.render(dataset, ask, lambda: assistant.turns.stop(key))
+    turn.question(running.record)
+    turn.tail(running, result)
+    st.rerun()
+
+
+@st.fragment(run_every=WATCH_SECONDS)
+def _watch(assistant: Assistant, key: SessionKey, seen: int) -> None:
+    """Redraws the page when another tab asked something in this conversation."""
+    if assistant.turns.running(key) is not None or assistant.store.turns.count(key) != seen:
+        st.rerun()
+
+
+main()

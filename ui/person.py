@@ -1,0 +1,19 @@
+"""Whose conversations these are: the signed-in person, else the account that runs the server.
+
+The app listens on localhost only, so without a sign-in the person at the browser is the person who
+started it, from whichever browser they come.
+"""
+
+import getpass
+
+import streamlit as st
+
+
+def user_id() -> str:
+    """A stable id of the person at this browser."""
+    if st.user.get("is_logged_in"):
+        return str(st.user.get("sub") or st.user.get("email"))
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "local"

@@ -1,0 +1,103 @@
+"""The sidebar: past conversations, a new one, how questions are answered, and by which model."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import streamlit as st
+
+from agents.assistant import Assistant
+from storage.conversations import Conversation
+from storage.keys import SessionKey
+from ui import text
+
+PAGE_SIZE = 30
+UNTITLED = "New conversation"
+
+
+def render(
+    assistant: Assistant,
+    conversation: Conversation,
+    go: Callable[[str | None], None],
+) -> None:
+    """Draws the sidebar; `go` opens a session by id, or a new one for None."""
+    with st.sidebar:
+        st.markdown("### :material/query_stats: Data Analysis Assistant")
+        st.button(
+            "New",
+            key="new-session",
+            icon=":material/add:",
+            width="stretch",
+            on_click=go,
+            args=(None,),
+            help="Start a new conversation. This one stays in the list.",
+        )
+        _conversations(assistant, conversation.key, go)
+        st.divider()
+        _mode(assistant, conversation)
+        _model(assistant)
+
+
+def _conversations(
+    assistant: Assistant, current: SessionKey, go: Callable[[str | None], None]
+) -> None:
+    shown = st.session_state.setdefault("sessions_shown", PAGE_SIZE)
+    page = assistant.store.conversations.page(current.app_name, current.user_id, limit=shown)
+    heading = ""
+    now = datetime.now().astimezone()
+    for item in page.items:
+        label = text.day_label(item.updated_at, now)
+        if label != heading:
+            heading = label
+            st.caption(heading)
+        is_current = item.key.session_id == current.session_id
+        with st.container(key=f"{'current-session' if is_current else 'session'}-{item.key.session_id}"):
+            st.button(
+                text.literal(item.title or UNTITLED),
+                key=f"open-{item.key.session_id}",
+                type="tertiary",
+                width="stretch",
+                on_click=go,
+                args=(item.key.session_id,),
+            )
+    if page.next_cursor is not None and st.button("Show older", type="tertiary", width="stretch"):
+        st.session_state["sessions_shown"] = shown + PAGE_SIZE
+        st.rerun()
+
+
+def _mode(assistant: Assistant, conversation: Conversation) -> None:
+    key = f"mode-{conversation.key.session_id}"
+
+    def switch() -> None:
+        assistant.set_mode(conversation.key, "code" if st.session_state[key] else "direct")
+
+    st.toggle(
+        "Specialist agents (Beta)",
+        value=conversation.mode == "code",
+        key=key,
+        on_change=switch,
+        help="Off: one agent answers directly, which is fastest. On: a coordinator hands each "
+        "question to an analysis agent or a visualization agent. The conversation is kept.",
+    )
+
+
+def _model(assistant: Assistant) -> None:
+    choice = assistant.model
+    if choice is None:
+        st.caption(":material/hourglass_empty: Opening the model")
+        return
+    st.caption(f":material/memory: Answers come from: {text.literal(choice.label)}")
+    if choice.notice:
+        st.warning(text.literal(choice.notice), icon=":material/key_off:")
+    if choice.kind == "planner":
+        with st.popover("Add a model", icon=":material/key:", type="tertiary"):
+            st.markdown(
+                "The built-in planner understands a fixed list of question forms; nothing leaves "
+                "this machine. For free wording, set one of these in the environment, in `.env` or "
+                "in `.streamlit/secrets.toml`, and start the app again:"
+            )
+            st.code(
+                'GOOGLE_API_KEY="..."                      # Gemini\n'
+                'MODEL_URL="http://localhost:11434/v1"     # Ollama, llama.cpp, vLLM, LM Studio\n'
+                'MODEL="qwen3"                             # the model\'s name there',
+                language="bash",
+            )

@@ -1,0 +1,29 @@
+"""The few rules that Streamlit's theme settings cannot express; colours come from the theme."""
+
+import streamlit as st
+
+CSS = """
+<style>
+.stMainBlockContainer { max-width: 68rem; padding-top: 2.25rem; padding-bottom: 7rem; }
+.stBottomBlockContainer, [data-testid="stBottomBlockContainer"] { max-width: 68rem; }
+[data-testid="stSidebarContent"] .stButton button { justify-content: flex-start; text-align: left; }
+[data-testid="stSidebarContent"] .stButton button p {
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+}
+[data-testid="stSidebarContent"] .stButton button > div { min-width: 0; justify-content: flex-start; }
+[class*="st-key-current-session"] button {
+  background: color-mix(in srgb, currentColor 9%, transparent); font-weight: 600;
+}
+[data-testid="stChatMessage"] { background: transparent; padding-left: 0; padding-right: 0; }
+[data-testid="stMetric"] { padding: 0.9rem 1.1rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 3.5rem; }
+}
+</style>
+"""
+
+
+def apply() -> None:
+    """Adds the page's own rules; call once per script run, before anything is drawn."""
+    st.html(CSS)
