@@ -4,13 +4,19 @@ import streamlit as st
 
 CSS = """
 <style>
-.stMainBlockContainer { max-width: 68rem; padding-top: 2.25rem; padding-bottom: 7rem; }
+.stMainBlockContainer { max-width: 68rem; padding-top: 3.75rem; padding-bottom: 7rem; }
 .stBottomBlockContainer, [data-testid="stBottomBlockContainer"] { max-width: 68rem; }
 [data-testid="stSidebarContent"] .stButton button { justify-content: flex-start; text-align: left; }
 [data-testid="stSidebarContent"] .stButton button p {
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
 }
 [data-testid="stSidebarContent"] .stButton button > div { min-width: 0; justify-content: flex-start; }
+[data-testid="stSidebarContent"] [class*="session-"] button {
+  padding: 0.3rem 0.6rem; min-height: 0; border-radius: 0.5rem;
+}
+[data-testid="stSidebarContent"] [class*="session-"] button:hover {
+  background: color-mix(in srgb, currentColor 6%, transparent);
+}
 [class*="st-key-current-session"] button {
   background: color-mix(in srgb, currentColor 9%, transparent); font-weight: 600;
 }
@@ -18,7 +24,7 @@ CSS = """
 [data-testid="stMetric"] { padding: 0.9rem 1.1rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 @media (max-width: 640px) {
-  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; padding-top: 3.5rem; }
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
 }
 </style>
 """
