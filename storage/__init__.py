@@ -1,0 +1,1 @@
+"""Sessions, events, state, turns, results and datasets, kept in one home folder."""

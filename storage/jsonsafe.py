@@ -1,0 +1,98 @@
+"""Stated rules that turn any value into JSON, so that an odd value never breaks a turn.
+
+| value | becomes |
+|---|---|
+| NaN, +inf, -inf (also NumPy's), NaT, pandas.NA | null |
+| NumPy scalar | the Python number, string or boolean it holds |
+| NumPy array, set, tuple, generator | list (sets sorted by text) |
+| Decimal | string, so that no digit is lost |
+| date, time, datetime, pandas.Timestamp | ISO 8601 string |
+| timedelta | seconds as a number |
+| bytes | UTF-8 text, else base64 |
+| DataFrame | list of records; Series: list |
+| pydantic model, dataclass, enum | its fields or value |
+| mapping key that is no string | its text |
+| anything else | its text |
+"""
+
+import base64
+import dataclasses
+import datetime as dt
+import enum
+import math
+from collections.abc import Generator, Mapping
+from decimal import Decimal
+from typing import Any
+
+MAX_DEPTH = 60
+
+
+def to_json_safe(value: Any, depth: int = 0) -> Any:
+    """The JSON value for `value` by the rules above; never raises for its content.
+
+    Nesting deeper than 60 levels becomes text.
+    """
+    if value is None or (isinstance(value, (bool, str)) and type(value) in (bool, str)):
+        return value
+    if type(value) is int:
+        return value
+    if isinstance(value, float) and type(value) is float:
+        return value if math.isfinite(value) else None
+    if depth > MAX_DEPTH:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {_key(key): to_json_safe(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, Generator)):
+        return [to_json_safe(item, depth + 1) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return [to_json_safe(item, depth + 1) for item in sorted(value, key=str)]
+    return _other(value, depth)
+
+
+def _key(key: Any) -> str:
+    return key if type(key) is str else str(getattr(key, "value", key))
+
+
+def _other(value: Any, depth: int) -> Any:
+    if isinstance(value, enum.Enum):
+        return to_json_safe(value.value, depth + 1)
+    if isinstance(value, Decimal):
+        return str(value) if value.is_finite() else None
+    if isinstance(value, dt.timedelta):
+        return to_json_safe(value.total_seconds())
+    if isinstance(value, (dt.date, dt.time)):
+        text = value.isoformat()
+        return None if text == "NaT" else text
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raw = bytes(value)
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return base64.b64encode(raw).decode("ascii")
+    if isinstance(value, (str, int, float)):
+        return to_json_safe(_builtin(value), depth)
+    return _by_library(value, depth)
+
+
+def _builtin(value: str | int | float) -> str | int | float:
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value)
+
+
+def _by_library(value: Any, depth: int) -> Any:
+    name = type(value).__name__
+    if name in ("NaTType", "NAType"):
+        return None
+    if name == "DataFrame":
+        return to_json_safe(value.to_dict("records"), depth + 1)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return to_json_safe(fields, depth + 1)
+    if hasattr(value, "model_dump"):
+        return to_json_safe(value.model_dump(), depth + 1)
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays, pandas Series
+        plain = value.tolist()
+        return to_json_safe(plain, depth + 1) if type(plain) is not type(value) else str(value)
+    return str(value)

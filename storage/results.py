@@ -1,0 +1,135 @@
+"""The record behind every number, table and chart."""
+
+import dataclasses
+import json
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage.conversations import session_key
+from storage.database import Database
+from storage.keys import SessionKey
+
+
+@dataclass(frozen=True)
+class InputRef:
+    """The exact data that a result was computed from."""
+
+    dataset: str
+    version: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was computed, from what, by which code."""
+
+    id: str
+    key: SessionKey
+    invocation_id: str
+    kind: str
+    """value (one row), table, figure or model."""
+    title: str
+    tool: str
+    arguments: dict[str, Any]
+    language: str
+    """sql or python."""
+    code: str
+    code_sha256: str
+    inputs: list[InputRef]
+    output: dict[str, Any]
+    """{"table": typed table}; a figure has besides "figure" (Plotly JSON) and "alt" (its text)."""
+    parents: list[str] = field(default_factory=list)
+    engine: dict[str, str] = field(default_factory=dict)
+    """Names of the engines with their versions."""
+    rows_used: int | None = None
+    rows_total: int | None = None
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know: rows left out and why, ties, limits."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Key numbers by name, JSON-safe."""
+    status: str = "ok"
+    duration: float = 0.0
+    """Seconds."""
+    created_at: float = 0.0
+    """Unix seconds."""
+
+
+class Results:
+    """Stored results; they are written once and deleted with their session."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, result: Result) -> None:
+        """Stores a new result."""
+        fields = {f.name: getattr(result, f.name) for f in dataclasses.fields(result)}
+        del fields["key"]
+        fields["inputs"] = [dataclasses.asdict(ref) for ref in result.inputs]
+        record = json.dumps(fields, allow_nan=False)
+
+        def insert(connection: sqlite3.Connection) -> None:
+            row_key = session_key(connection, result.key)
+            connection.execute(
+                "INSERT INTO results (id, session_key, position, invocation_id, kind, created_at,"
+                " record) VALUES (?, ?, (SELECT coalesce(max(position), 0) + 1 FROM results"
+                " WHERE session_key = ?), ?, ?, ?, ?)",
+                (
+                    result.id,
+                    row_key,
+                    row_key,
+                    result.invocation_id,
+                    result.kind,
+                    result.created_at,
+                    record,
+                ),
+            )
+
+        self._database.write(insert)
+
+    def get(self, result_id: str) -> Result | None:
+        """One result by its id."""
+        found = self._select("r.id = ?", (result_id,))
+        return found[0] if found else None
+
+    def for_session(self, key: SessionKey) -> list[Result]:
+        """All results of a session, oldest first."""
+        return self._select("s.app_name = ? AND s.user_id = ? AND s.id = ?", _values(key))
+
+    def for_invocation(self, key: SessionKey, invocation_id: str) -> list[Result]:
+        """The results of one turn, oldest first."""
+        return self._select(
+            "s.app_name = ? AND s.user_id = ? AND s.id = ? AND r.invocation_id = ?",
+            (*_values(key), invocation_id),
+        )
+
+    def last(self, key: SessionKey) -> Result | None:
+        """The newest result of a session that has a table."""
+        found = self._select(
+            "s.app_name = ? AND s.user_id = ? AND s.id = ? AND r.kind IN ('value', 'table', 'figure')",
+            _values(key),
+            "ORDER BY r.position DESC LIMIT 1",
+        )
+        return found[0] if found else None
+
+    def _select(
+        self, where: str, values: tuple[Any, ...], order: str = "ORDER BY r.position"
+    ) -> list[Result]:
+        rows = self._database.read(
+            lambda c: c.execute(
+                "SELECT r.record, s.app_name, s.user_id, s.id FROM results r"
+                f" JOIN adk_sessions s ON s.key = r.session_key WHERE {where} {order}",
+                values,
+            ).fetchall()
+        )
+        return [_result(row) for row in rows]
+
+
+def _values(key: SessionKey) -> tuple[str, str, str]:
+    return key.app_name, key.user_id, key.session_id
+
+
+def _result(row: sqlite3.Row) -> Result:
+    fields = json.loads(row["record"])
+    fields["inputs"] = [InputRef(**ref) for ref in fields["inputs"]]
+    return Result(key=SessionKey(row["app_name"], row["user_id"], row["id"]), **fields)

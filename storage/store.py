@@ -1,0 +1,58 @@
+"""Everything that is kept, opened from one home folder."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from storage.conversations import Conversations
+from storage.database import Database
+from storage.datasets import Datasets
+from storage.results import Results
+from storage.turns import TurnRecords
+
+if TYPE_CHECKING:
+    from google.adk.artifacts.base_artifact_service import BaseArtifactService
+    from google.adk.sessions.base_session_service import BaseSessionService
+
+DATABASE_NAME = "assistant.sqlite3"
+
+
+class Store:
+    """The database and files under `home`. Raises StoreUnavailable when they cannot be used.
+
+    `sessions` and `artifacts` import ADK when first used; the rest does not.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.database = Database(home / DATABASE_NAME)
+        self.conversations = Conversations(self.database)
+        self.turns = TurnRecords(self.database)
+        self.results = Results(self.database)
+        self.datasets = Datasets(self.database, home / "datasets")
+        self._lock = Lock()
+
+    @cached_property
+    def sessions(self) -> "BaseSessionService":
+        """The session service; ADK's in-memory one when USE_PERSISTENT_SESSIONS=false."""
+        with self._lock:
+            if os.environ.get("USE_PERSISTENT_SESSIONS", "").strip().lower() == "false":
+                from google.adk.sessions.in_memory_session_service import InMemorySessionService
+
+                return InMemorySessionService()
+            from storage.sessions import DatabaseSessionService
+
+            return DatabaseSessionService(database=self.database)
+
+    @cached_property
+    def artifacts(self) -> "BaseArtifactService":
+        """ADK's file artifact service under `home/artifacts`."""
+        from google.adk.artifacts.file_artifact_service import FileArtifactService
+
+        return FileArtifactService(root_dir=str(self.home / "artifacts"))
+
+    def close(self) -> None:
+        """Finishes queued writes and closes the database."""
+        self.database.close()
