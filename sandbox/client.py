@@ -163,9 +163,7 @@ class Worker:
         code = process.wait()
         if code in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT):
             return errors.MemoryLimitExceeded(explained(errors.MemoryLimitExceeded, ""))
-        return errors.WorkerDied(
-            f"The process that computes answers ended with code {code}. Ask again."
-        )
+        return errors.WorkerDied(f"The process that computes answers ended with code {code}. Ask again.")
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:

@@ -59,9 +59,7 @@ def _answer(engine: Engine, call: dict[str, Any], settings: dict[str, Any]) -> d
             return {"ok": table.to_json()}
         if call["do"] == "program":
             return {"ok": engine.program(call["code"], call["tables"])}
-        return {
-            "ok": convert(call["source"], call["target"], call["read"], settings["engine_mb"])
-        }
+        return {"ok": convert(call["source"], call["target"], call["read"], settings["engine_mb"])}
     except (MemoryError, duckdb.OutOfMemoryException) as error:
         return {"error": "MemoryLimitExceeded", "message": str(error)}
     except (QueryFailed, ProgramFailed) as error:

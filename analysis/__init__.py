@@ -1,0 +1,1 @@
+"""Tables in; numbers, tables and figures out, each with the code that made it."""
