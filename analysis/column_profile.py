@@ -10,7 +10,7 @@ from sandbox.table import base_type
 from storage.datasets import ColumnInfo
 from storage.jsonsafe import to_json_safe
 
-COLUMNS_A_QUERY = 100
+COLUMNS_A_QUERY = 500
 LISTED_VALUES = 30
 FEW_DISTINCT = 200
 COLUMNS_WITH_VALUES = 300

@@ -1,0 +1,98 @@
+"""A measure compared between groups, with a test that does not assume equal variances.
+
+Two groups: Welch's t-test and Cohen's d (pooled standard deviation). More: Welch's analysis of variance
+and eta squared. Both from SciPy (`ttest_ind`, `f_oneway` with equal_var=False).
+"""
+
+from collections.abc import Sequence
+
+from analysis.conditions import Condition, select
+from analysis.engine import Engine, compile_sql
+from analysis.errors import ConstantColumn, TooFew, UnknownOption
+from analysis.measures import missing_note, present, require_numeric
+from storage.results import Result
+
+MAX_GROUPS = 30
+CODE = '''from scipy import stats
+
+data = con.sql("""
+{sql}
+""").df()
+grouped = data.groupby("group", sort=True)["value"]
+table = grouped.agg(n="count", mean="mean", median="median", std="std", min="min", max="max").reset_index()
+samples = [values.to_numpy() for _, values in grouped if len(values) > 1]
+if len(samples) == 2:
+    test = stats.ttest_ind(*samples, equal_var=False)
+    a, b = samples
+    pooled = (((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / (len(a) + len(b) - 2)) ** 0.5
+    name, effect_name, effect = "Welch t-test", "Cohen's d", (a.mean() - b.mean()) / pooled
+else:
+    test = stats.f_oneway(*samples, equal_var=False)
+    mean = data["value"].mean()
+    between = sum(len(s) * (s.mean() - mean) ** 2 for s in samples)
+    name, effect_name, effect = "Welch ANOVA", "eta squared", between / ((data["value"] - mean) ** 2).sum()
+output = {{
+    "table": table,
+    "test": name,
+    "statistic": float(test.statistic),
+    "p": float(test.pvalue),
+    "effect_name": effect_name,
+    "effect": float(effect),
+}}
+'''
+
+
+def compare(
+    engine: Engine,
+    measure: str,
+    by: str,
+    groups: Sequence[str] = (),
+    dataset: str = "",
+    where: Sequence[Condition] = (),
+) -> Result:
+    """n, mean, median and spread of `measure` in each group of `by` (or in `groups` only), and the
+    test of equal means. Raises NotNumeric, TooFew, ConstantColumn, UnknownOption."""
+    data = engine.dataset(dataset)
+    value, group = engine.column(data, measure), engine.column(data, by)
+    require_numeric(value, "comparing means")
+    conditions = list(where)
+    if groups:
+        conditions.append({"column": group.name, "op": "in", "value": list(groups)})
+    selection = select(engine, dataset, conditions)
+    used = present(engine, selection, value, group)
+    table = selection.table
+    whole = table.filter(table[value.name].notnull() & table[group.name].notnull())
+    counted = engine.fetch(
+        whole.group_by(group.name).aggregate(n=whole.count(), different=whole[value.name].nunique())
+    )
+    if counted.row_count > MAX_GROUPS:
+        raise UnknownOption(
+            f"{group.name} has {counted.row_count:,} groups; compare at most {MAX_GROUPS}. "
+            "Name the groups, or filter."
+        )
+    large = [n for n in counted.column("n") if n > 1]
+    if len(large) < 2:
+        raise TooFew(f"Two groups of {group.name} with at least two values each are needed.")
+    if max(counted.column("different")) < 2:
+        raise ConstantColumn(f"{value.name} never varies inside a group, so there is no test.")
+    selected = whole.select(
+        group=whole[group.name].cast("string"), value=whole[value.name].cast("float64")
+    )
+    notes = missing_note(selection, used, f"both {value.name} and {group.name}")
+    if len(large) < counted.row_count:
+        notes.append("Groups with a single value are listed but not tested.")
+    if min(large) < 30:
+        notes.append("At least one group has fewer than 30 values: read the p-value with care.")
+    _, result = engine.program(
+        CODE.format(sql=compile_sql(selected)),
+        title=f"{value.name} compared by {group.name}{selection.words}",
+        tool="compare",
+        arguments={
+            "measure": measure, "by": by, "groups": list(groups), "dataset": dataset,
+            "where": list(where),
+        },
+        datasets=[data],
+        rows_used=used,
+        notes=notes,
+    )  # fmt: skip
+    return result

@@ -1,0 +1,205 @@
+"""Filters: a column, an operator and a value, turned into one predicate.
+
+Text compares without regard to case. A date value may be a year, a month, a day or a moment, and stands
+for that whole period: equal is inside it, greater is after its end, at least is from its start.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import ibis
+
+from analysis.engine import Engine
+from analysis.errors import BadValue, EmptySelection, UnknownOption, require_option
+from storage.datasets import ColumnInfo, Dataset
+
+OPERATORS = {
+    "equals": "is",
+    "not_equals": "is not",
+    "greater_than": "is above",
+    "less_than": "is below",
+    "at_least": "is at least",
+    "at_most": "is at most",
+    "between": "is between",
+    "contains": "contains",
+    "starts_with": "starts with",
+    "ends_with": "ends with",
+    "in": "is one of",
+    "not_in": "is none of",
+    "is_missing": "is missing",
+    "is_present": "is present",
+}
+ORDERED = ("greater_than", "less_than", "at_least", "at_most", "between")
+TEXTUAL = ("contains", "starts_with", "ends_with")
+TRUE, FALSE = {"true", "yes", "1", "t", "y"}, {"false", "no", "0", "f", "n"}
+PERIOD = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+
+
+class Condition(TypedDict, total=False):
+    """One filter. `value` is a list for between, in and not_in; none for is_missing."""
+
+    column: str
+    op: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows that an analysis is about."""
+
+    dataset: Dataset
+    table: Any
+    """An Ibis table."""
+    words: str
+    """' where city is Berlin', or nothing."""
+    rows: int
+    """Rows that pass the filter."""
+
+
+def select(engine: Engine, dataset: str, where: Sequence[Condition]) -> Selection:
+    """The dataset's rows that meet every condition. Raises EmptySelection when none does."""
+    data = engine.dataset(dataset)
+    table = engine.table(data)
+    if not where:
+        return Selection(data, table, "", data.rows)
+    predicates = [predicate(engine, data, table, condition) for condition in where]
+    filtered = table.filter(*predicates)
+    words = " and ".join(describe(engine, data, condition) for condition in where)
+    rows = engine.fetch(filtered.aggregate(n=filtered.count())).rows[0][0]
+    if rows == 0:
+        raise EmptySelection(f"No row of {data.file_name} passes the filter: {words}.")
+    return Selection(data, filtered, f" where {words}", rows)
+
+
+def describe(engine: Engine, dataset: Dataset, condition: Condition) -> str:
+    """The condition in words."""
+    column = engine.column(dataset, condition.get("column", ""))
+    op = require_option(condition.get("op", "equals"), list(OPERATORS), "filter operator")
+    value = condition.get("value")
+    if op in ("is_missing", "is_present"):
+        return f"{column.name} {OPERATORS[op]}"
+    if isinstance(value, (list, tuple)):
+        joined = " and ".join(map(str, value)) if op == "between" else ", ".join(map(str, value))
+        return f"{column.name} {OPERATORS[op]} {joined}"
+    return f"{column.name} {OPERATORS[op]} {value}"
+
+
+def predicate(engine: Engine, dataset: Dataset, table: Any, condition: Condition) -> Any:
+    """The condition as an Ibis boolean. Raises UnknownColumn, UnknownOption or BadValue."""
+    column = engine.column(dataset, condition.get("column", ""))
+    op = require_option(condition.get("op", "equals"), list(OPERATORS), "filter operator")
+    field, value = table[column.name], condition.get("value")
+    if op == "is_missing":
+        return field.isnull()
+    if op == "is_present":
+        return field.notnull()
+    if value is None or value == []:
+        raise BadValue(f"The filter on {column.name} needs a value; to find gaps use is_missing.")
+    if op in TEXTUAL:
+        return _textual(field, op, str(value))
+    if op in ("in", "not_in"):
+        values = list(value) if isinstance(value, (list, tuple)) else [value]
+        matches = ibis.or_(*[_compare(column, field, "equals", item) for item in values])
+        return matches if op == "in" else ~matches
+    if op == "between":
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            raise BadValue(f"Between on {column.name} needs two values, the lower one first.")
+        low, high = value
+        return _compare(column, field, "at_least", low) & _compare(column, field, "at_most", high)
+    return _compare(column, field, op, value)
+
+
+def _textual(field: Any, op: str, value: str) -> Any:
+    text, wanted = field.cast("string").lower(), value.lower()
+    if op == "contains":
+        return text.contains(wanted)
+    return text.startswith(wanted) if op == "starts_with" else text.endswith(wanted)
+
+
+def _compare(column: ColumnInfo, field: Any, op: str, value: Any) -> Any:
+    if column.kind in ("date", "datetime"):
+        return _compare_period(column, field, op, value)
+    if column.kind == "text":
+        if op in ORDERED:
+            raise UnknownOption(
+                f"{column.name} is text, so it has no order for {op}; use equals, contains or in.",
+                ["equals", "contains", "starts_with", "in"],
+            )
+        same = field.lower() == str(value).strip().lower()
+        return same if op == "equals" else ~same
+    return _ordered(field, op, _typed(column, value))
+
+
+def _ordered(field: Any, op: str, value: Any) -> Any:
+    comparisons = {
+        "equals": field == value,
+        "not_equals": field != value,
+        "greater_than": field > value,
+        "less_than": field < value,
+        "at_least": field >= value,
+        "at_most": field <= value,
+    }
+    return comparisons[op]
+
+
+def _typed(column: ColumnInfo, value: Any) -> Any:
+    text = str(value).strip()
+    if column.kind == "boolean":
+        if text.lower() in TRUE | FALSE:
+            return text.lower() in TRUE
+        raise BadValue(f"{column.name} is yes or no; {value!r} is neither.")
+    if column.kind in ("integer", "number"):
+        try:
+            number = float(text.replace(",", ""))
+        except ValueError:
+            raise BadValue(f"{column.name} is a number; {value!r} is not.") from None
+        return int(text) if re.fullmatch(r"[-+]?\d+", text) else number
+    return text
+
+
+def _compare_period(column: ColumnInfo, field: Any, op: str, value: Any) -> Any:
+    start, end = period(column, value)
+    bounds = [_moment(column, start), _moment(column, end)]
+    inside = (field >= bounds[0]) & (field < bounds[1])
+    comparisons = {
+        "equals": inside,
+        "not_equals": ~inside,
+        "greater_than": field >= bounds[1],
+        "less_than": field < bounds[0],
+        "at_least": field >= bounds[0],
+        "at_most": field < bounds[1],
+    }
+    return comparisons[op]
+
+
+def _moment(column: ColumnInfo, moment: dt.datetime) -> Any:
+    return (
+        ibis.date(moment.date().isoformat())
+        if column.kind == "date"
+        else ibis.timestamp(moment.isoformat(sep=" "))
+    )
+
+
+def period(column: ColumnInfo, value: Any) -> tuple[dt.datetime, dt.datetime]:
+    """Start and end (not included) of what `value` names. Raises BadValue."""
+    text = str(value).strip()
+    match = PERIOD.fullmatch(text)
+    try:
+        if match is None:
+            moment = dt.datetime.fromisoformat(text)
+            day = column.kind == "date" or (moment.time() == dt.time() and len(text) <= 10)
+            return moment, moment + (dt.timedelta(days=1) if day else dt.timedelta(microseconds=1))
+        year, month, day_number = (int(part) if part else None for part in match.groups())
+        start = dt.datetime(year or 1, month or 1, day_number or 1)
+    except ValueError:
+        raise BadValue(
+            f"{column.name} is a date; write it as 2024, 2024-03 or 2024-03-05, not {value!r}."
+        ) from None
+    if day_number:
+        return start, start + dt.timedelta(days=1)
+    if month:
+        return start, dt.datetime(start.year + month // 12, month % 12 + 1, 1)
+    return start, dt.datetime(start.year + 1, 1, 1)

@@ -1,0 +1,136 @@
+"""Correlation of two columns with its p-value, or of many as a matrix.
+
+r and p are SciPy's (`pearsonr`: two-sided, exact beta distribution; `spearmanr`: average ranks for
+ties, t distribution with n - 2 degrees of freedom). Rows lacking either value are left out.
+"""
+
+from collections.abc import Sequence
+
+from analysis.conditions import Condition, Selection, select
+from analysis.engine import Engine, compile_sql
+from analysis.errors import ConstantColumn, NotNumeric, TooFew, require_option
+from analysis.measures import missing_note, numeric_columns, present, require_numeric
+from storage.datasets import ColumnInfo
+from storage.results import Result
+
+METHODS = ("pearson", "spearman")
+MINIMUM = 3
+MAX_COLUMNS = 30
+PAIR = '''import pandas
+from scipy import stats
+
+data = con.sql("""
+{sql}
+""").df().dropna()
+r, p = stats.{function}(data.iloc[:, 0], data.iloc[:, 1])
+# Twelve digits: what is left of a perfect correlation is rounding of the arithmetic.
+r, p, n = round(float(r), 12), float(p), len(data)
+table = pandas.DataFrame({{"x": [{x!r}], "y": [{y!r}], "method": [{method!r}], "r": [r], "p": [p], "n": [n]}})
+output = {{"table": table, "r": r, "p": p, "n": n}}
+'''
+MATRIX = '''data = con.sql("""
+{sql}
+""").df().astype("float64")
+matrix = data.corr(method={method!r}, min_periods=3).round(12)
+output = {{"table": matrix.reset_index(names="column")}}
+'''
+
+
+def correlate(
+    engine: Engine,
+    x: str = "",
+    y: str = "",
+    columns: Sequence[str] = (),
+    method: str = "pearson",
+    dataset: str = "",
+    where: Sequence[Condition] = (),
+) -> Result:
+    """r, p and n of `x` and `y`; without them the matrix of `columns` or of all number columns.
+
+    Raises NotNumeric, ConstantColumn (its correlation is undefined) and TooFew (under 3 rows).
+    """
+    chosen = require_option(method or "pearson", METHODS, "method")
+    data = engine.dataset(dataset)
+    names = [name for name in (x, y) if name] or list(columns)
+    found = [engine.column(data, name) for name in names]
+    for column in found:
+        require_numeric(column, "correlation")
+    arguments = {
+        "x": x, "y": y, "columns": list(columns), "method": chosen, "dataset": dataset,
+        "where": list(where),
+    }  # fmt: skip
+    if len(found) == 1:
+        found += [c for c in numeric_columns(data) if c.name != found[0].name]
+    if not found:
+        found = numeric_columns(data)
+    if len(found) < 2:
+        raise NotNumeric(f"{data.file_name} has fewer than two columns of numbers to correlate.")
+    selection = select(engine, dataset, where)
+    if len(found) == 2:
+        return _pair(engine, selection, found[0], found[1], chosen, arguments)
+    return _matrix(engine, selection, found, chosen, arguments)
+
+
+def _pair(
+    engine: Engine,
+    selection: Selection,
+    x: ColumnInfo,
+    y: ColumnInfo,
+    method: str,
+    arguments: dict[str, object],
+) -> Result:
+    used = present(engine, selection, x, y)
+    if used < MINIMUM:
+        raise TooFew(f"Only {used} row(s) have both {x.name} and {y.name}; at least 3 are needed.")
+    table = selection.table
+    whole = table.filter(table[x.name].notnull() & table[y.name].notnull())
+    spread = engine.fetch(whole.aggregate(x=whole[x.name].nunique(), y=whole[y.name].nunique())).rows[0]
+    for column, different in zip((x, y), spread, strict=True):
+        if different < 2:
+            raise ConstantColumn(
+                f"{column.name} has the same value in every row used, so its correlation with "
+                "anything is undefined."
+            )
+    sql = compile_sql(table.select(x=table[x.name].cast("float64"), y=table[y.name].cast("float64")))
+    function = "pearsonr" if method == "pearson" else "spearmanr"
+    code = PAIR.format(sql=sql, function=function, x=x.name, y=y.name, method=method)
+    notes = missing_note(selection, used, f"both {x.name} and {y.name}")
+    if used < 30:
+        notes.append(f"Only {used} rows: read the p-value with care.")
+    _, result = engine.program(
+        code,
+        title=f"{method.title()} correlation of {x.name} and {y.name}{selection.words}",
+        tool="correlate",
+        arguments=arguments,
+        datasets=[selection.dataset],
+        kind="value",
+        rows_used=used,
+        notes=notes,
+    )
+    return result
+
+
+def _matrix(
+    engine: Engine,
+    selection: Selection,
+    columns: list[ColumnInfo],
+    method: str,
+    arguments: dict[str, object],
+) -> Result:
+    shown = columns[:MAX_COLUMNS]
+    table = selection.table
+    sql = compile_sql(table.select(*[c.name for c in shown]))
+    notes = ["Each pair uses the rows that have both values. A constant column has no correlation."]
+    if len(columns) > MAX_COLUMNS:
+        notes.append(f"The first {MAX_COLUMNS} of {len(columns)} number columns.")
+    _, result = engine.program(
+        MATRIX.format(sql=sql, method=method),
+        title=f"{method.title()} correlations{selection.words}",
+        tool="correlate",
+        arguments=arguments,
+        datasets=[selection.dataset],
+        rows_used=selection.rows,
+        notes=notes,
+        facts={"columns": [c.name for c in shown]},
+    )
+    return result

@@ -1,0 +1,96 @@
+"""How values spread: equal bins for numbers, counts for everything else."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import ibis
+
+from analysis.conditions import Condition, Selection, select
+from analysis.engine import Engine
+from analysis.errors import TooFew
+from analysis.measures import automatic_interval, grouping, missing_note, present
+from storage.datasets import ColumnInfo
+from storage.results import Result
+
+DEFAULT_BINS = 20
+MAX_BINS = 200
+SHOWN_VALUES = 50
+
+
+def distribution(
+    engine: Engine,
+    column: str,
+    bins: int = 0,
+    dataset: str = "",
+    where: Sequence[Condition] = (),
+) -> Result:
+    """Numbers: rows per bin of a round width (about `bins` of them, default 20); bins hold their lower
+    edge. Dates: rows per period. Others: rows per value, most first. Raises TooFew for no values."""
+    data = engine.dataset(dataset)
+    info = engine.column(data, column)
+    selection = select(engine, dataset, where)
+    used = present(engine, selection, info)
+    if used == 0:
+        raise TooFew(f"{info.name} has no values here.")
+    notes = missing_note(selection, used, info.name)
+    facts: dict[str, Any] = {"values": used}
+    if info.kind in ("integer", "number"):
+        expression = _binned(engine, selection, info, min(max(bins, 0), MAX_BINS) or DEFAULT_BINS, used)
+    else:
+        expression, more = _counted(engine, selection, info, used)
+        notes += more
+    return engine.run(
+        expression,
+        title=f"Distribution of {info.name}{selection.words}",
+        tool="distribution",
+        arguments={"column": column, "bins": bins, "dataset": dataset, "where": list(where)},
+        datasets=[data],
+        rows_used=used,
+        notes=notes,
+        facts=facts,
+    )
+
+
+def _binned(engine: Engine, selection: Selection, info: ColumnInfo, bins: int, used: int) -> Any:
+    field = selection.table[info.name].cast("float64")
+    low, high = engine.fetch(selection.table.aggregate(low=field.min(), high=field.max())).rows[0]
+    width = round_width(low, high, bins, whole=info.kind == "integer")
+    start = math.floor(low / width) * width
+    whole = selection.table.filter(field.notnull())
+    number = ((whole[info.name].cast("float64") - start) / width).floor().cast("int64")
+    grouped = whole.group_by(number.name("bin")).aggregate(rows=whole.count())
+    numbers = ibis.range(0, math.floor((high - start) / width) + 1).unnest().name("bin").as_table()
+    joined = numbers.left_join(grouped, numbers["bin"] == grouped["bin"])
+    rows = joined["rows"].fill_null(0)
+    edge = numbers["bin"].cast("float64")
+    return joined.select(
+        **{"from": (edge * width + start).round(10), "to": ((edge + 1) * width + start).round(10)},
+        rows=rows,
+        **{"share %": (100.0 * rows / used).round(2)},
+    ).order_by("from")
+
+
+def round_width(low: float, high: float, bins: int, *, whole: bool) -> float:
+    """A width of 1, 2, 2.5 or 5 times a power of ten that gives at most about `bins` bins."""
+    if high == low:
+        return 1.0
+    raw = (high - low) / bins
+    power = 10.0 ** math.floor(math.log10(raw))
+    width = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= raw * 0.999)
+    return max(1.0, float(round(width))) if whole else float(width)
+
+
+def _counted(engine: Engine, selection: Selection, info: ColumnInfo, used: int) -> tuple[Any, list[str]]:
+    whole = selection.table.filter(selection.table[info.name].notnull())
+    interval = automatic_interval(info) if info.kind in ("date", "datetime") else ""
+    keys, chosen = grouping(whole, info, interval)
+    named = [expression.name(name) for name, expression in keys.items()]
+    grouped = whole.group_by(named).aggregate(rows=whole.count())
+    grouped = grouped.mutate(**{"share %": (100.0 * grouped["rows"] / used).round(2)})
+    name = list(keys)[-1]
+    if chosen:
+        return grouped.order_by(ibis.asc(name)), []
+    ordered = grouped.order_by([ibis.desc("rows"), ibis.asc(name)]).limit(SHOWN_VALUES)
+    more = info.distinct - SHOWN_VALUES
+    return ordered, [f"{more:,} rarer values are not shown."] if more > 0 and not selection.words else []

@@ -1,0 +1,191 @@
+"""The one place that executes: an Ibis expression, SQL or a program goes in, a `Result` comes out.
+
+Expressions are compiled to DuckDB's SQL here and run in the conversation's worker; the stored code is
+the very text that ran, so it gives the same output anywhere its tables are.
+"""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+from ibis.backends.sql.datatypes import DuckDBType
+
+from analysis.errors import BadQuery, LimitExceeded, UnknownColumn, UnknownDataset, nearest
+from sandbox import errors as sandbox_errors
+from sandbox.client import ProgramOutput, Worker
+from sandbox.table import Table
+from storage.datasets import ColumnInfo, Dataset
+from storage.jsonsafe import to_json_safe
+from storage.keys import SessionKey
+from storage.results import InputRef, Result
+
+ROW_LIMIT = 5_000
+
+
+class Engine:
+    """Answers questions over the datasets of one conversation; the last one is the current one."""
+
+    def __init__(
+        self, worker: Worker, datasets: Sequence[Dataset], *, key: SessionKey, invocation_id: str
+    ) -> None:
+        self._worker = worker
+        self._datasets = list(datasets)
+        self._key = key
+        self._invocation_id = invocation_id
+
+    @cached_property
+    def tables(self) -> dict[str, Path]:
+        """Every dataset's name and Parquet file."""
+        return {dataset.name: dataset.table_path for dataset in self._datasets}
+
+    @property
+    def datasets(self) -> list[Dataset]:
+        """The conversation's datasets."""
+        return self._datasets
+
+    def dataset(self, name: str = "") -> Dataset:
+        """The dataset called `name` (also its file's name); the current one for "".
+
+        Raises UnknownDataset with the names there are.
+        """
+        if not self._datasets:
+            raise UnknownDataset("There is no data in this conversation. Upload a CSV file first.")
+        wanted = (name or "").strip().lower()
+        if not wanted:
+            return self._datasets[-1]
+        for dataset in self._datasets:
+            if wanted in (dataset.name.lower(), dataset.file_name.lower()):
+                return dataset
+        names = [dataset.name for dataset in self._datasets]
+        raise UnknownDataset(f"There is no dataset {name!r}. There is: {', '.join(names)}.", names)
+
+    def column(self, dataset: Dataset, name: str) -> ColumnInfo:
+        """The column called `name`, exactly or without regard to case.
+
+        Raises UnknownColumn with the nearest names.
+        """
+        wanted = str(name).strip()
+        for column in dataset.columns:
+            if column.name == wanted:
+                return column
+        for column in dataset.columns:
+            if column.name.lower() == wanted.lower():
+                return column
+        names = [column.name for column in dataset.columns]
+        close = nearest(wanted, names) or names[:8]
+        raise UnknownColumn(
+            f"{dataset.file_name} has no column {wanted!r}. Nearest: {', '.join(close)}.", close
+        )
+
+    def table(self, dataset: Dataset) -> Any:
+        """The dataset as an Ibis table."""
+        schema = {c.name: DuckDBType.from_string(c.type) for c in dataset.columns}
+        return ibis.table(schema, name=dataset.name)
+
+    def fetch(self, expression: Any) -> Table:
+        """Runs an expression for its numbers alone; no result is recorded."""
+        return self._query(compile_sql(expression), None)
+
+    def run(self, expression: Any, **about: Any) -> Result:
+        """Runs an expression; `about` is what `record` takes."""
+        return self.sql(compile_sql(expression), **about)
+
+    def sql(self, text: str, *, limit: int | None = ROW_LIMIT, **about: Any) -> Result:
+        """Runs one SELECT over the datasets by name. Raises BadQuery or LimitExceeded."""
+        started = time.perf_counter()
+        table = self._query(text, limit)
+        output = {"table": table.to_json()}
+        return self.record(output, text, "sql", time.perf_counter() - started, **about)
+
+    def program(self, code: str, **about: Any) -> tuple[ProgramOutput, Result]:
+        """Runs Python over the datasets; its first table is the result's, its values the facts."""
+        started = time.perf_counter()
+        try:
+            output = self._worker.program(code, self.tables)
+        except sandbox_errors.ProgramFailed as error:
+            raise BadQuery(f"The calculation failed: {error}") from error
+        except sandbox_errors.SandboxError as error:
+            raise LimitExceeded(str(error)) from error
+        table = next(iter(output.tables.values()))
+        values = to_json_safe(output.values)
+        facts = values | about.pop("facts", {})
+        stored = {"table": table.to_json(), "values": values}
+        elapsed = time.perf_counter() - started
+        return output, self.record(stored, code, "python", elapsed, facts=facts, **about)
+
+    def record(
+        self,
+        output: dict[str, Any],
+        code: str,
+        language: str,
+        duration: float,
+        *,
+        title: str,
+        tool: str,
+        arguments: dict[str, Any],
+        datasets: Iterable[Dataset],
+        kind: str = "table",
+        rows_used: int | None = None,
+        rows_total: int | None = None,
+        notes: Iterable[str] = (),
+        facts: dict[str, Any] | None = None,
+        parents: Iterable[str] = (),
+    ) -> Result:
+        """The record of what ran."""
+        used = list(datasets)
+        return Result(
+            id=uuid.uuid4().hex,
+            key=self._key,
+            invocation_id=self._invocation_id,
+            kind=kind,
+            title=title,
+            tool=tool,
+            arguments=to_json_safe(arguments),
+            language=language,
+            code=code,
+            code_sha256=hashlib.sha256(code.encode()).hexdigest(),
+            inputs=[InputRef(d.name, d.version, d.sha256) for d in used],
+            output=to_json_safe(output),
+            parents=list(parents),
+            engine=engine_versions(language),
+            rows_used=rows_used,
+            rows_total=rows_total if rows_total is not None else sum(d.rows for d in used) or None,
+            notes=list(notes),
+            facts=to_json_safe(facts or {}),
+            duration=duration,
+            created_at=time.time(),
+        )
+
+    def _query(self, text: str, limit: int | None) -> Table:
+        try:
+            return self._worker.query(text, self.tables, limit=limit)
+        except sandbox_errors.QueryFailed as error:
+            raise BadQuery(f"The query was refused: {error}") from error
+        except sandbox_errors.SandboxError as error:
+            raise LimitExceeded(str(error)) from error
+
+
+def compile_sql(expression: Any) -> str:
+    """An expression as DuckDB's SQL."""
+    return str(ibis.to_sql(expression, dialect="duckdb", pretty=True))
+
+
+def engine_versions(language: str) -> dict[str, str]:
+    """What the code ran on."""
+    versions = {"duckdb": duckdb.__version__}
+    if language == "python":
+        import scipy
+
+        versions["scipy"] = scipy.__version__
+    return versions
+
+
+def result_table(result: Result) -> Table:
+    """A stored result's table."""
+    return Table.from_json(result.output["table"])

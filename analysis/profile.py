@@ -1,0 +1,100 @@
+"""The whole dataset at a glance, and its gaps: one line a column, one scan.
+
+Written as SQL over lists: an expression a column would scan a table of 2,000 columns 2,000 times.
+"""
+
+from collections.abc import Callable
+
+from analysis.column_profile import quoted
+from analysis.engine import Engine
+from storage.datasets import ColumnInfo
+from storage.results import Result
+
+MAX_COLUMNS = 300
+Measure = Callable[[ColumnInfo, str], str]
+
+
+def profile(engine: Engine, dataset: str = "") -> Result:
+    """Type, missing, different values, range, mean, median and spread of every column."""
+    data = engine.dataset(dataset)
+    measures: dict[str, Measure] = {
+        "missing": lambda c, f: f"count(*) - count({f})",
+        "different": lambda c, f: f"count(DISTINCT {f})",
+        "lowest": lambda c, f: "NULL" if c.kind == "other" else f"CAST(min({f}) AS VARCHAR)",
+        "highest": lambda c, f: "NULL" if c.kind == "other" else f"CAST(max({f}) AS VARCHAR)",
+        "mean": lambda c, f: f"avg({f})" if numeric(c) else "NULL",
+        "median": lambda c, f: f"quantile_cont({f}, 0.5)" if numeric(c) else "NULL",
+        "standard deviation": lambda c, f: f"stddev_samp({f})" if numeric(c) else "NULL",
+    }
+    result_columns = data.columns[:MAX_COLUMNS]
+    complete = sum(1 for column in data.columns if column.missing == 0)
+    return engine.sql(
+        listed(data.name, result_columns, measures, with_kind=True),
+        title=f"Summary of {data.file_name}",
+        tool="profile",
+        arguments={"dataset": dataset},
+        datasets=[data],
+        rows_used=data.rows,
+        notes=limited(len(data.columns)),
+        facts={
+            "rows": data.rows,
+            "columns": len(data.columns),
+            "numeric_columns": sum(map(numeric, data.columns)),
+            "complete_columns": complete,
+        },
+    )
+
+
+def missing(engine: Engine, dataset: str = "") -> Result:
+    """How many values each column lacks, most first."""
+    data = engine.dataset(dataset)
+    measures: dict[str, Measure] = {
+        "missing": lambda c, f: f"count(*) - count({f})",
+        "missing %": lambda c, f: f"round(100.0 * (count(*) - count({f})) / count(*), 2)",
+    }
+    inner = listed(data.name, data.columns, measures, with_kind=False)
+    cells = data.rows * len(data.columns)
+    lacking = sum(column.missing for column in data.columns)
+    return engine.sql(
+        f'SELECT * FROM (\n{inner}\n) ORDER BY missing DESC, "column"',
+        title=f"Missing values in {data.file_name}",
+        tool="missing",
+        arguments={"dataset": dataset},
+        datasets=[data],
+        rows_used=data.rows,
+        facts={
+            "missing_cells": lacking,
+            "cells": cells,
+            "columns_with_missing": sum(1 for c in data.columns if c.missing),
+        },
+    )
+
+
+def listed(
+    table: str, columns: list[ColumnInfo], measures: dict[str, Measure], *, with_kind: bool
+) -> str:
+    """SQL for one row a column: parallel lists, unnested together."""
+    kind = [f'  unnest([{", ".join(literal(c.kind) for c in columns)}]) AS "type"'] if with_kind else []
+    names = f'  unnest([{", ".join(literal(c.name) for c in columns)}]) AS "column"'
+    lists = [
+        f"  unnest([{', '.join(measure(c, quoted(c.name)) for c in columns)}]) AS {quoted(name)}"
+        for name, measure in measures.items()
+    ]
+    return "SELECT\n" + ",\n".join([names, *kind, *lists]) + f"\nFROM {quoted(table)}"
+
+
+def numeric(column: ColumnInfo) -> bool:
+    """Whether the column holds numbers."""
+    return column.kind in ("integer", "number")
+
+
+def literal(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def limited(columns: int) -> list[str]:
+    """Says when not every column is listed."""
+    if columns <= MAX_COLUMNS:
+        return []
+    return [f"The first {MAX_COLUMNS} of {columns:,} columns are listed."]
