@@ -19,18 +19,20 @@ data = con.sql("""
 {sql}
 """).df()
 grouped = data.groupby("group", sort=True)["value"]
-table = grouped.agg(n="count", mean="mean", median="median", std="std", min="min", max="max").reset_index()
+table = grouped.agg(["count", "mean", "median", "std", "min", "max"]).reset_index()
 samples = [values.to_numpy() for _, values in grouped if len(values) > 1]
 if len(samples) == 2:
     test = stats.ttest_ind(*samples, equal_var=False)
     a, b = samples
-    pooled = (((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / (len(a) + len(b) - 2)) ** 0.5
+    squares = (len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)
+    pooled = (squares / (len(a) + len(b) - 2)) ** 0.5
     name, effect_name, effect = "Welch t-test", "Cohen's d", (a.mean() - b.mean()) / pooled
 else:
     test = stats.f_oneway(*samples, equal_var=False)
     mean = data["value"].mean()
     between = sum(len(s) * (s.mean() - mean) ** 2 for s in samples)
-    name, effect_name, effect = "Welch ANOVA", "eta squared", between / ((data["value"] - mean) ** 2).sum()
+    total = ((data["value"] - mean) ** 2).sum()
+    name, effect_name, effect = "Welch ANOVA", "eta squared", between / total
 output = {{
     "table": table,
     "test": name,

@@ -5,6 +5,7 @@ ties, t distribution with n - 2 degrees of freedom). Rows lacking either value a
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from analysis.conditions import Condition, Selection, select
 from analysis.engine import Engine, compile_sql
@@ -25,7 +26,8 @@ data = con.sql("""
 r, p = stats.{function}(data.iloc[:, 0], data.iloc[:, 1])
 # Twelve digits: what is left of a perfect correlation is rounding of the arithmetic.
 r, p, n = round(float(r), 12), float(p), len(data)
-table = pandas.DataFrame({{"x": [{x!r}], "y": [{y!r}], "method": [{method!r}], "r": [r], "p": [p], "n": [n]}})
+row = {{"x": {x!r}, "y": {y!r}, "method": {method!r}, "r": r, "p": p, "n": n}}
+table = pandas.DataFrame([row])
 output = {{"table": table, "r": r, "p": p, "n": n}}
 '''
 MATRIX = '''data = con.sql("""
@@ -55,7 +57,7 @@ def correlate(
     found = [engine.column(data, name) for name in names]
     for column in found:
         require_numeric(column, "correlation")
-    arguments = {
+    arguments: dict[str, Any] = {
         "x": x, "y": y, "columns": list(columns), "method": chosen, "dataset": dataset,
         "where": list(where),
     }  # fmt: skip
@@ -77,7 +79,7 @@ def _pair(
     x: ColumnInfo,
     y: ColumnInfo,
     method: str,
-    arguments: dict[str, object],
+    arguments: dict[str, Any],
 ) -> Result:
     used = present(engine, selection, x, y)
     if used < MINIMUM:
@@ -115,7 +117,7 @@ def _matrix(
     selection: Selection,
     columns: list[ColumnInfo],
     method: str,
-    arguments: dict[str, object],
+    arguments: dict[str, Any],
 ) -> Result:
     shown = columns[:MAX_COLUMNS]
     table = selection.table

@@ -63,9 +63,16 @@ def require_numeric(column: ColumnInfo, what: str) -> None:
         )
 
 
+def is_identifier(column: ColumnInfo, rows: int) -> bool:
+    """Whether a whole-number column only names rows: a different value in each, or called an id."""
+    named = column.name.lower().replace("_", " ").split()[-1:] == ["id"]
+    return column.kind == "integer" and (named or (rows > 20 and column.distinct == rows))
+
+
 def numeric_columns(dataset: Dataset) -> list[ColumnInfo]:
-    """The columns that hold numbers."""
-    return [c for c in dataset.columns if c.kind in ("integer", "number")]
+    """The columns that hold numbers which measure something."""
+    numbers = [c for c in dataset.columns if c.kind in ("integer", "number")]
+    return [c for c in numbers if not is_identifier(c, dataset.rows)]
 
 
 def date_columns(dataset: Dataset) -> list[ColumnInfo]:

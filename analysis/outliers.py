@@ -60,7 +60,7 @@ def outliers(
     expression = beyond.order_by(ibis.desc(distance)).drop("__low", "__high").limit(SHOWN)
     notes = missing_note(selection, used, info.name)
     rule = (
-        f"{factor:g} × IQR beyond the quartiles"
+        f"{factor:g} times the IQR beyond the quartiles"
         if chosen == "iqr"
         else f"{factor:g} standard deviations"
     )

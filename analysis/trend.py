@@ -1,4 +1,4 @@
-"""A measure over time, period by period, with its change. Periods without rows are shown, not skipped."""
+"""A measure over time, period by period, with its change; empty periods are shown, not skipped."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def trend(
     name = label(chosen, column.name if column else "")
     expression = _series(engine, selection, moment, column, group, chosen, unit, name)
     notes = missing_note(selection, used, f"{moment.name}{f' and {column.name}' if column else ''}")
-    result = engine.run(
+    return engine.run(
         expression,
         title=f"{name[:1].upper()}{name[1:]} by {unit}{f' and {group.name}' if group else ''}"
         f"{selection.words}",
@@ -77,7 +77,6 @@ def trend(
         notes=notes + _edge_notes(engine, selection, moment, unit),
         facts={"interval": unit},
     )  # fmt: skip
-    return result
 
 
 def _date_column(engine: Engine, dataset: str, date: str) -> ColumnInfo:

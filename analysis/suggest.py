@@ -1,0 +1,55 @@
+"""Questions worth asking of a table, in plain words, from its own columns."""
+
+from analysis.measures import date_columns, is_identifier, numeric_columns
+from storage.datasets import ColumnInfo, Dataset
+
+MAX_QUESTIONS = 6
+GROUPS_BETWEEN = (2, 30)
+MEASURE_WORDS = ("revenue", "sales", "amount", "total", "price", "cost", "profit", "value", "salary")
+
+
+def suggest(dataset: Dataset) -> list[str]:
+    """Up to six questions that the tools can answer, the most telling first."""
+    measures = sorted(numeric_columns(dataset), key=lambda c: _measure_rank(c, dataset))
+    groups = sorted(_groups(dataset), key=lambda c: abs(c.distinct - 5))
+    dates = date_columns(dataset)
+    questions: list[str] = []
+    main = measures[0].name if measures else ""
+    if main and groups:
+        questions.append(f"total {main} by {groups[0].name}")
+    elif groups:
+        questions.append(f"number of rows by {groups[0].name}")
+    if dates:
+        questions.append(f"{main or 'number of rows'} over time by month as a line chart")
+    if main and len(groups) > 1:
+        questions.append(f"compare {main} by {_fewest(groups[1:]).name}")
+    if len(measures) > 1:
+        questions.append(f"correlation between {measures[1].name} and {main}")
+    if main:
+        questions.append(f"distribution of {main}")
+    if any(column.missing for column in dataset.columns):
+        questions.append("missing values")
+    questions.append("summary of the data")
+    return questions[:MAX_QUESTIONS]
+
+
+def _groups(dataset: Dataset) -> list[ColumnInfo]:
+    low, high = GROUPS_BETWEEN
+    return [
+        c
+        for c in dataset.columns
+        if c.kind in ("text", "boolean")
+        and low <= c.distinct <= high
+        and not is_identifier(c, dataset.rows)
+    ]
+
+
+def _fewest(groups: list[ColumnInfo]) -> ColumnInfo:
+    return min(groups, key=lambda c: c.distinct)
+
+
+def _measure_rank(column: ColumnInfo, dataset: Dataset) -> tuple[int, int]:
+    """Money and amounts before other numbers; many different values before few."""
+    words = column.name.lower().replace("_", " ").split()
+    rank = min((MEASURE_WORDS.index(w) for w in words if w in MEASURE_WORDS), default=99)
+    return rank, -column.distinct
