@@ -79,9 +79,7 @@ def _measures(index: int, column: tuple[str, str]) -> list[str]:
     return parts
 
 
-def _info(
-    index: int, column: tuple[str, str], row: dict[str, Any], originals: dict[str, str]
-) -> ColumnInfo:
+def _info(index: int, column: tuple[str, str], row: dict[str, Any], originals: dict[str, str]) -> ColumnInfo:
     return ColumnInfo(
         name=column[0],
         type=column[1],

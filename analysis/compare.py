@@ -77,9 +77,7 @@ def compare(
         raise TooFew(f"Two groups of {group.name} with at least two values each are needed.")
     if max(counted.column("different")) < 2:
         raise ConstantColumn(f"{value.name} never varies inside a group, so there is no test.")
-    selected = whole.select(
-        group=whole[group.name].cast("string"), value=whole[value.name].cast("float64")
-    )
+    selected = whole.select(group=whole[group.name].cast("string"), value=whole[value.name].cast("float64"))
     notes = missing_note(selection, used, f"both {value.name} and {group.name}")
     if len(large) < counted.row_count:
         notes.append("Groups with a single value are listed but not tested.")

@@ -92,9 +92,7 @@ def detect_encoding(path: Path) -> str:
     if head.count(0) > 0.05 * len(head) or control > 0.02 * len(head):
         raise IngestError("This is no text file. Export the table as CSV and upload that.")
     return (
-        "utf-8"
-        if is_decodable(path, "utf-8")
-        else ("cp1252" if is_decodable(path, "cp1252") else "latin-1")
+        "utf-8" if is_decodable(path, "utf-8") else ("cp1252" if is_decodable(path, "cp1252") else "latin-1")
     )
 
 
@@ -243,9 +241,7 @@ def _notes(found: CsvFormat, rows: list[list[str]]) -> list[str]:
         notes.append(f"{found.skip} line(s) before the table were skipped.")
     if not found.header:
         notes.append("There is no header line; columns are called column_1, column_2 and so on.")
-    renamed = [
-        (old, new) for old, new in zip(found.original_names, found.names, strict=True) if old != new
-    ]
+    renamed = [(old, new) for old, new in zip(found.original_names, found.names, strict=True) if old != new]
     if found.header and renamed:
         listed = "; ".join(f"{old!r} is now {new!r}" for old, new in renamed[:10])
         more = f" and {len(renamed) - 10} more" if len(renamed) > 10 else ""

@@ -86,9 +86,7 @@ class LimitExceeded(AnalysisError):
 
 def nearest(name: str, known: Sequence[str]) -> list[str]:
     """Up to five known names most like `name`, best first."""
-    found = process.extract(
-        name.lower(), {k: k.lower() for k in known}, scorer=fuzz.WRatio, limit=NEAREST
-    )
+    found = process.extract(name.lower(), {k: k.lower() for k in known}, scorer=fuzz.WRatio, limit=NEAREST)
     return [key for _, score, key in found if score >= NEAR_SCORE]
 
 

@@ -102,14 +102,11 @@ def _convert(worker: Worker, source: Path, target: Path, found: CsvFormat) -> di
 
 def _report_notes(report: dict[str, Any]) -> list[str]:
     notes = [
-        f"Numbers with thousands separators in {name!r} were read as numbers."
-        for name in report["separated"]
+        f"Numbers with thousands separators in {name!r} were read as numbers." for name in report["separated"]
     ]
     if report["rejected_rows"]:
         examples = "; ".join(f"line {line}: {why}" for line, why in report["examples"])
-        notes.append(
-            f"{report['rejected_rows']:,} row(s) could not be read and are left out: {examples}"
-        )
+        notes.append(f"{report['rejected_rows']:,} row(s) could not be read and are left out: {examples}")
     return notes
 
 

@@ -51,9 +51,7 @@ def outliers(
         raise ConstantColumn(f"{info.name} has no two different values, so nothing stands out.")
     fences = selection.table.aggregate(__low=low, __high=high)
     joined = selection.table.cross_join(fences)
-    beyond = joined.filter(
-        (joined[info.name] < joined["__low"]) | (joined[info.name] > joined["__high"])
-    )
+    beyond = joined.filter((joined[info.name] < joined["__low"]) | (joined[info.name] > joined["__high"]))
     found = engine.fetch(beyond.aggregate(n=beyond.count())).rows[0][0]
     used = present(engine, selection, info)
     distance = (beyond[info.name].cast("float64") - middle).abs()

@@ -25,9 +25,7 @@ def to_model(result: Result, max_rows: int = MODEL_ROWS) -> dict[str, Any]:
     At most `max_rows` rows, 40 columns and 200 characters a cell; `row_count` is exact.
     """
     table = result_table(result)
-    rows = [
-        [_cell(value) for value in row[:MODEL_COLUMNS]] for row in to_json_safe(table.rows[:max_rows])
-    ]
+    rows = [[_cell(value) for value in row[:MODEL_COLUMNS]] for row in to_json_safe(table.rows[:max_rows])]
     return {
         "status": "ok",
         "result_id": result.id,

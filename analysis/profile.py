@@ -70,9 +70,7 @@ def missing(engine: Engine, dataset: str = "") -> Result:
     )
 
 
-def listed(
-    table: str, columns: list[ColumnInfo], measures: dict[str, Measure], *, with_kind: bool
-) -> str:
+def listed(table: str, columns: list[ColumnInfo], measures: dict[str, Measure], *, with_kind: bool) -> str:
     """SQL for one row a column: parallel lists, unnested together."""
     kind = [f'  unnest([{", ".join(literal(c.kind) for c in columns)}]) AS "type"'] if with_kind else []
     names = f'  unnest([{", ".join(literal(c.name) for c in columns)}]) AS "column"'

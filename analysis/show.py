@@ -190,8 +190,7 @@ def _grid(base: Result, table: Table, x: str, by: str, y: str, numbers: list[str
     xs = sorted({str(chart.category(value)) for value in table.column(x)})
     ys = sorted({str(chart.category(value)) for value in table.column(by)})
     found = {
-        (str(chart.category(r[x])), str(chart.category(r[by]))): chart.plain(r[y])
-        for r in table.records()
+        (str(chart.category(r[x])), str(chart.category(r[by]))): chart.plain(r[y]) for r in table.records()
     }
     cells = [[found.get((across, down)) for across in xs] for down in ys]
     return _drawn(base, chart.heatmap(xs, ys, cells, y), f"Heatmap: {base.title}.")
@@ -241,9 +240,7 @@ def _histogram(engine: Engine, x: str, bins: int, where: Sequence[Condition], da
     return _drawn(found, chart.histogram(table, name), alt)
 
 
-def _scatter(
-    engine: Engine, x: str, y: str, by: str, where: Sequence[Condition], dataset: str
-) -> Result:
+def _scatter(engine: Engine, x: str, y: str, by: str, where: Sequence[Condition], dataset: str) -> Result:
     data = engine.dataset(dataset)
     numbers = numeric_columns(data)
     if not (x and y) and len(numbers) < 2:

@@ -38,9 +38,7 @@ def _groups(dataset: Dataset) -> list[ColumnInfo]:
     return [
         c
         for c in dataset.columns
-        if c.kind in ("text", "boolean")
-        and low <= c.distinct <= high
-        and not is_identifier(c, dataset.rows)
+        if c.kind in ("text", "boolean") and low <= c.distinct <= high and not is_identifier(c, dataset.rows)
     ]
 
 

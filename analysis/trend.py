@@ -149,9 +149,7 @@ def _periods(first: dt.datetime, last: dt.datetime, unit: str) -> Any:
 
 def _edge_notes(engine: Engine, selection: Selection, moment: ColumnInfo, unit: str) -> list[str]:
     field = selection.table[moment.name].cast("timestamp")
-    edges = selection.table.aggregate(
-        last=field.max(), end=field.max().truncate(UNITS[unit]) + STEPS[unit]
-    )
+    edges = selection.table.aggregate(last=field.max(), end=field.max().truncate(UNITS[unit]) + STEPS[unit])
     last, end = engine.fetch(edges).rows[0]
     slack = dt.timedelta(hours=1) if unit == "hour" else dt.timedelta(days=1)
     if last is None or end - last <= slack:

@@ -4,6 +4,7 @@ DuckDB's own limits do not hold (a long list sum ignores its interrupt, its time
 limit), so the clock runs here and the process is killed when it is over.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -122,9 +123,7 @@ class Worker:
         kind: type[errors.SandboxError] = getattr(errors, answer["error"])
         raise kind(explained(kind, answer["message"]))
 
-    def _exchange(
-        self, process: subprocess.Popen[bytes], message: bytes, timeout: float
-    ) -> dict[str, Any]:
+    def _exchange(self, process: subprocess.Popen[bytes], message: bytes, timeout: float) -> dict[str, Any]:
         assert process.stdin is not None and process.stdout is not None
         deadline = time.monotonic() + timeout
         try:
@@ -138,9 +137,7 @@ class Worker:
         answer: dict[str, Any] = json.loads(self._read(process, size, deadline, timeout))
         return answer
 
-    def _read(
-        self, process: subprocess.Popen[bytes], size: int, deadline: float, timeout: float
-    ) -> bytes:
+    def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float, timeout: float) -> bytes:
         assert process.stdout is not None
         descriptor = process.stdout.fileno()
         data = bytearray()
@@ -188,10 +185,8 @@ class Worker:
         process, self._process = self._process, None
         if process is None:
             return
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:

@@ -31,9 +31,7 @@ def convert(source: str, target: str, read: dict[str, Any], memory_mb: int) -> d
         columns = connection.execute("DESCRIBE incoming").fetchall()
         counted = connection.execute("SELECT count(*) FROM incoming").fetchone()
         temporary.parent.mkdir(parents=True, exist_ok=True)
-        connection.execute(
-            f"COPY incoming TO {literal(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
-        )
+        connection.execute(f"COPY incoming TO {literal(str(temporary))} (FORMAT parquet, COMPRESSION zstd)")
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -85,7 +83,7 @@ def text_reader(source: str, read: dict[str, Any]) -> str:
         f"read_csv({literal(source)}, auto_detect = false, columns = {{{columns}}},"
         f" delim = {literal(read['delimiter'])}, quote = {literal(read['quote'])},"
         f" escape = {literal(read['quote'])}, header = {str(read['header']).lower()},"
-        f" skip = {read['skip']}, null_padding = true, strict_mode = false, store_rejects = true,"
+        f" skip = {read['skip']}, null_padding = true, store_rejects = true,"
         f" rejects_limit = 0, max_line_size = {MAX_LINE_BYTES}, parallel = false)"
     )
 

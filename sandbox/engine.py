@@ -82,9 +82,7 @@ class Engine:
         for name, path in tables.items():
             if not Path(path).exists():
                 raise QueryFailed(f"The stored table {name} is gone. Upload its file again.")
-            connection.execute(
-                f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet({literal(path)})"
-            )
+            connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet({literal(path)})")
         allowed = ", ".join(literal(path) for path in tables.values())
         connection.execute(f"SET allowed_paths = [{allowed}]")
         for statement in LOCK:
@@ -93,14 +91,10 @@ class Engine:
         return connection
 
     @staticmethod
-    def _fetch(
-        connection: duckdb.DuckDBPyConnection, name: str, limit: int | None, started: float
-    ) -> Table:
+    def _fetch(connection: duckdb.DuckDBPyConnection, name: str, limit: int | None, started: float) -> Table:
         counted = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
         row_count = int(counted[0]) if counted else 0
-        cursor = connection.execute(
-            f"SELECT * FROM {name}" + ("" if limit is None else f" LIMIT {limit}")
-        )
+        cursor = connection.execute(f"SELECT * FROM {name}" + ("" if limit is None else f" LIMIT {limit}"))
         columns = [Column(item[0], str(item[1])) for item in cursor.description or []]
         rows = [list(row) for row in cursor.fetchall()]
         elapsed = time.perf_counter() - started

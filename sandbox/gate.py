@@ -19,7 +19,7 @@ REFUSED = "Only a single SELECT over the datasets is allowed."
 def check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raises QueryFailed unless `sql` is one statement that only reads the registered tables."""
     row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    tree = json.loads(row[0]) if row else {"error": True}
+    tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if tree.get("error"):
         message = str(tree.get("error_message", ""))
         if "Only SELECT statements" in message or not message:

@@ -131,16 +131,12 @@ class Conversations:
 
     def add_usage(self, key: SessionKey, *, turns: int = 0, tokens: int = 0) -> None:
         """Counts turns that ran and tokens that were used."""
-        self._update(
-            key, "turn_count = turn_count + ?, total_tokens = total_tokens + ?", (turns, tokens)
-        )
+        self._update(key, "turn_count = turn_count + ?, total_tokens = total_tokens + ?", (turns, tokens))
 
     def delete(self, key: SessionKey) -> None:
         """Deletes the conversation with its events, state, turns and results."""
         self._database.write(
-            lambda c: (
-                c.execute("DELETE FROM adk_sessions WHERE key = ?", (session_key(c, key),)).rowcount
-            )
+            lambda c: c.execute("DELETE FROM adk_sessions WHERE key = ?", (session_key(c, key),)).rowcount
         )
 
     def _update(self, key: SessionKey, assignment: str, values: tuple[Any, ...]) -> None:

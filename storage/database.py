@@ -155,9 +155,7 @@ class Database:
                 "CREATE TABLE IF NOT EXISTS schema_version "
                 "(version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)"
             )
-        known = connection.execute(
-            "SELECT 1 FROM sqlite_master WHERE name = 'schema_version'"
-        ).fetchone()
+        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
         if known is None:
             return 0
         version = connection.execute("SELECT max(version) FROM schema_version").fetchone()[0]

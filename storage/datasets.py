@@ -219,8 +219,7 @@ class Datasets:
         return self._rows(
             "s.app_name = ? AND s.user_id = ? AND s.id = ? ORDER BY l.position",
             (key.app_name, key.user_id, key.session_id),
-            "JOIN session_datasets l ON l.dataset_id = d.id"
-            " JOIN adk_sessions s ON s.key = l.session_key",
+            "JOIN session_datasets l ON l.dataset_id = d.id JOIN adk_sessions s ON s.key = l.session_key",
         )
 
     def forget(self, dataset_id: str) -> None:
@@ -238,9 +237,7 @@ class Datasets:
     def _rows(self, where: str, values: tuple[Any, ...], join: str = "") -> list[Dataset]:
         order = "" if "ORDER BY" in where else " ORDER BY d.created_at, d.version"
         rows = self._database.read(
-            lambda c: c.execute(
-                f"SELECT d.* FROM datasets d {join} WHERE {where}{order}", values
-            ).fetchall()
+            lambda c: c.execute(f"SELECT d.* FROM datasets d {join} WHERE {where}{order}", values).fetchall()
         )
         return [self._dataset(row) for row in rows]
 

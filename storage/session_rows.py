@@ -9,25 +9,19 @@ from storage.jsonsafe import to_json_safe
 APP, USER, TEMP = "app:", "user:", "temp:"
 
 
-def find(
-    connection: sqlite3.Connection, app_name: str, user_id: str, session_id: str
-) -> sqlite3.Row | None:
+def find(connection: sqlite3.Connection, app_name: str, user_id: str, session_id: str) -> sqlite3.Row | None:
     """The session's row, or None."""
     row: sqlite3.Row | None = connection.execute(
-        "SELECT key, revision, updated_at FROM adk_sessions"
-        " WHERE app_name = ? AND user_id = ? AND id = ?",
+        "SELECT key, revision, updated_at FROM adk_sessions WHERE app_name = ? AND user_id = ? AND id = ?",
         (app_name, user_id, session_id),
     ).fetchone()
     return row
 
 
-def insert(
-    connection: sqlite3.Connection, app_name: str, user_id: str, session_id: str, now: float
-) -> int:
+def insert(connection: sqlite3.Connection, app_name: str, user_id: str, session_id: str, now: float) -> int:
     """A new session; returns its row key. Raises sqlite3.IntegrityError when the id is taken."""
     cursor = connection.execute(
-        "INSERT INTO adk_sessions (app_name, user_id, id, created_at, updated_at)"
-        " VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO adk_sessions (app_name, user_id, id, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
         (app_name, user_id, session_id, now, now),
     )
     return int(cursor.lastrowid or 0)
@@ -85,9 +79,7 @@ def write_state(
         )
 
 
-def delete_state(
-    connection: sqlite3.Connection, app_name: str, user_id: str, key: int, name: str
-) -> None:
+def delete_state(connection: sqlite3.Connection, app_name: str, user_id: str, key: int, name: str) -> None:
     """Removes one key."""
     scope, owner, row_key, bare = _scoped(name, user_id, key)
     connection.execute(

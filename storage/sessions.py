@@ -74,9 +74,7 @@ class DatabaseSessionService(BaseSessionService):
         session_id: str | None = None,
     ) -> Session:
         """A new session; an id is made if none is given. Raises AlreadyExistsError."""
-        return await self._database.awrite(
-            lambda c: self._create(c, app_name, user_id, state, session_id)
-        )
+        return await self._database.awrite(lambda c: self._create(c, app_name, user_id, state, session_id))
 
     def create_session_sync(
         self,
@@ -145,9 +143,7 @@ class DatabaseSessionService(BaseSessionService):
             self._commit_event_to_session(session, event)
         return event
 
-    async def update_keys(
-        self, app_name: str, user_id: str, session_id: str, delta: dict[str, Any]
-    ) -> None:
+    async def update_keys(self, app_name: str, user_id: str, session_id: str, delta: dict[str, Any]) -> None:
         """Writes several state keys at once; here None deletes. Raises SessionNotFoundError."""
         await self._database.awrite(lambda c: self._update_keys(c, app_name, user_id, session_id, delta))
 
@@ -162,14 +158,12 @@ class DatabaseSessionService(BaseSessionService):
         )
         return count
 
-    def events_since_question(
-        self, *, app_name: str, user_id: str, session_id: str, questions: int
-    ) -> int:
+    def events_since_question(self, *, app_name: str, user_id: str, session_id: str, questions: int) -> int:
         """How many of the newest events hold the last `questions` user messages and what followed.
 
         A window cut there never separates a tool's answer from its call.
         """
-        return self._database.read(
+        count: int = self._database.read(
             lambda c: c.execute(
                 "WITH mine AS (SELECT sequence, author FROM adk_events e"
                 " JOIN adk_sessions s ON s.key = e.session_key"
@@ -179,6 +173,7 @@ class DatabaseSessionService(BaseSessionService):
                 (app_name, user_id, session_id, questions - 1),
             ).fetchone()[0]
         )
+        return count
 
     def get_stats(self) -> dict[str, float]:
         """Counts of sessions, events and state keys, and the file's size in MB."""
@@ -365,11 +360,7 @@ def check_fresh(session: Session, row: sqlite3.Row) -> None:
     A Session built by hand has no revision; its update time must then not be behind.
     """
     marker = session._storage_update_marker
-    stale = (
-        session.last_update_time < row["updated_at"]
-        if marker is None
-        else marker != str(row["revision"])
-    )
+    stale = session.last_update_time < row["updated_at"] if marker is None else marker != str(row["revision"])
     if stale:
         raise StaleSessionError(
             f"Session {session.id} was changed since it was read. Read it again and retry."

@@ -1,6 +1,5 @@
 """Everything that is kept, opened from one home folder."""
 
-import os
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -25,7 +24,8 @@ class Store:
     `sessions` and `artifacts` import ADK when first used; the rest does not.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, persistent: bool = True) -> None:
+        self.persistent = persistent
         self.home = home
         self.database = Database(home / DATABASE_NAME)
         self.conversations = Conversations(self.database)
@@ -36,9 +36,9 @@ class Store:
 
     @cached_property
     def sessions(self) -> "BaseSessionService":
-        """The session service; ADK's in-memory one when USE_PERSISTENT_SESSIONS=false."""
+        """The session service; ADK's in-memory one when the store is not persistent."""
         with self._lock:
-            if os.environ.get("USE_PERSISTENT_SESSIONS", "").strip().lower() == "false":
+            if not self.persistent:
                 from google.adk.sessions.in_memory_session_service import InMemorySessionService
 
                 return InMemorySessionService()

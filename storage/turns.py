@@ -111,14 +111,15 @@ class TurnRecords:
         )
         return int(row[0])
 
-    def interrupt_running(self, except_owner: str) -> int:
-        """Marks running turns of other, dead processes as interrupted; returns how many."""
+    def interrupt_running(self, alive: set[str]) -> int:
+        """Marks running turns of processes that are not alive as interrupted; returns how many."""
+        marks = ", ".join("?" for _ in alive)
         return self._database.write(
             lambda c: (
                 c.execute(
                     "UPDATE turns SET status = 'interrupted', finished_at = ?"
-                    " WHERE status = 'running' AND owner <> ?",
-                    (time.time(), except_owner),
+                    f" WHERE status = 'running' AND owner NOT IN ({marks})",
+                    (time.time(), *alive),
                 ).rowcount
             )
         )

@@ -47,9 +47,7 @@ def render(dataset: Dataset | None, ask: Ask, stop: Callable[[], None] | None) -
             on_submit=lambda: ask(st.session_state["question"] or ""),
         )
         if stop is not None:
-            st.button(
-                "Stop", key="stop", icon=":material/stop_circle:", type="primary", on_click=stop
-            )
+            st.button("Stop", key="stop", icon=":material/stop_circle:", type="primary", on_click=stop)
         elif dataset is not None:
             with st.popover("Build", icon=":material/tune:", help="Build a question from lists"):
                 _form(dataset, ask)
@@ -75,9 +73,7 @@ def _values(column: ColumnInfo | None) -> list[str]:
     return [str(value) for value in column.values] if column else [NONE]
 
 
-def sentence(
-    measure: str, aggregate: str, by: str, column: str, value: str, chart: str
-) -> str:
+def sentence(measure: str, aggregate: str, by: str, column: str, value: str, chart: str) -> str:
     """The form's choices as the question they stand for."""
     words = measure if measure == ROW_COUNT else f"{AGGREGATES[aggregate]} {measure}"
     if by != NONE:

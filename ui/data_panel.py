@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from agents.assistant import Assistant
 from analysis.errors import AnalysisError
@@ -107,21 +108,24 @@ def _uploader(assistant: Assistant, key: SessionKey) -> None:
     )
     if not files:
         return
-    refusals = []
-    for file in files:
-        bar = st.progress(0.0, text=f"Reading {text.literal(file.name)}")
-        try:
-            assistant.upload(
-                key,
-                file.name,
-                file,
-                progress=lambda part, label, bar=bar: bar.progress(part, text=text.literal(label)),
-            )
-        except AnalysisError as error:
-            refusals.append(f"{file.name}: {error}")
+    refusals = [said for file in files if (said := _upload(assistant, key, file))]
     st.session_state["upload_generation"] = generation + 1
     st.session_state["refusals"] = refusals
     st.rerun()
+
+
+def _upload(assistant: Assistant, key: SessionKey, file: UploadedFile) -> str:
+    """Brings one file in, with a progress bar; returns why it was refused."""
+    bar = st.progress(0.0, text=f"Reading {text.literal(file.name)}")
+
+    def progress(part: float, label: str) -> None:
+        bar.progress(part, text=text.literal(label))
+
+    try:
+        assistant.upload(key, file.name, file, progress)
+    except AnalysisError as error:
+        return f"{file.name}: {error}"
+    return ""
 
 
 def _refusals() -> None:
@@ -130,9 +134,7 @@ def _refusals() -> None:
     st.session_state["refusals"] = []
 
 
-def _chooser(
-    assistant: Assistant, key: SessionKey, datasets: list[Dataset], current: Dataset
-) -> None:
+def _chooser(assistant: Assistant, key: SessionKey, datasets: list[Dataset], current: Dataset) -> None:
     names = {dataset.id: dataset.file_name for dataset in datasets}
     widget = f"dataset-{key.session_id}-{current.id}-{len(datasets)}"
 

@@ -4,6 +4,8 @@ The script keeps no state of its own that matters: a reload, another tab or a ne
 same page from the store, and re-attach to the answer that is being made.
 """
 
+from functools import partial
+
 import streamlit as st
 
 from agents.assistant import Assistant, current
@@ -105,7 +107,7 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
         st.rerun()
     for record in history[-shown:]:
         turn.question(record)
-        turn.finished(record, result, lambda record=record: ask(record.question))
+        turn.finished(record, result, partial(ask, record.question))
     if dataset is not None and running is None and not history:
         composer.suggestions(dataset, ask)
 

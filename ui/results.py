@@ -1,6 +1,6 @@
 """One result on the page: number, table or chart, what it rests on, and the code that made it."""
 
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import streamlit as st
@@ -39,9 +39,7 @@ def basis(result: Result) -> str:
         total = text.count(result.rows_total, "row")
         parts.append(f"All {total}" if used == result.rows_total else f"{used:,} of {total} used")
     parts += [
-        f"{ENGINE_NAMES[name]} {version}"
-        for name, version in result.engine.items()
-        if name in ENGINE_NAMES
+        f"{ENGINE_NAMES[name]} {version}" for name, version in result.engine.items() if name in ENGINE_NAMES
     ]
     parts.append(f"{result.duration * 1000:,.0f} ms")
     return " · ".join(parts)
@@ -109,7 +107,7 @@ def format_value(value: Any) -> str:
     if pd.api.types.is_integer(value):
         return f"{value:,}"
     if pd.api.types.is_number(value):
-        magnitude = abs(float(value))
+        magnitude = abs(float(cast(float, value)))
         if magnitude != 0 and (magnitude < 0.001 or magnitude >= 1e15):
             return f"{value:.4g}"
         decimals = 2 if magnitude >= 100 else 4

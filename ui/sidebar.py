@@ -37,9 +37,7 @@ def render(
         _model(assistant)
 
 
-def _conversations(
-    assistant: Assistant, current: SessionKey, go: Callable[[str | None], None]
-) -> None:
+def _conversations(assistant: Assistant, current: SessionKey, go: Callable[[str | None], None]) -> None:
     shown = st.session_state.setdefault("sessions_shown", PAGE_SIZE)
     page = assistant.store.conversations.page(current.app_name, current.user_id, limit=shown)
     heading = ""

@@ -37,7 +37,7 @@ def _defuse(prose: str) -> str:
 
 
 def count(number: int, singular: str, plural: str = "") -> str:
-    """"1 row", "6,000 rows"."""
+    """ "1 row", "6,000 rows"."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 

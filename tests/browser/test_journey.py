@@ -36,9 +36,7 @@ def answers(page: Page) -> list[str]:
     return [message.inner_text() for message in page.get_by_test_id("stChatMessage").all()][1::2]
 
 
-def test_sample_five_questions_reload_kill_resume(
-    page: Page, serve: Callable[..., Server]
-) -> None:
+def test_sample_five_questions_reload_kill_resume(page: Page, serve: Callable[..., Server]) -> None:
     server = serve()
     data = orders()
     open_sample(page, server)

@@ -1,0 +1,172 @@
+"""The running app without its page: store, workers, one event loop, the model, the turns.
+
+Opened by the server's start and closed by its end. What needs ADK's Runner is built in the background, so
+that the first page does not wait for it.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, BinaryIO
+
+from agents.settings import Settings
+from agents.turns import Turns
+from agents.workspace import close_workspace, open_workspace
+from analysis.ingest import Progress, ingest
+from storage.conversations import Conversation
+from storage.datasets import Dataset
+from storage.keys import SessionKey
+from storage.owners import Owner
+
+APP_NAME = "agents"
+WARM_UP = "import numpy, pandas; from scipy import stats\noutput = pandas.DataFrame({'ready': [1]})"
+
+
+class Assistant:
+    """One per server process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._workspace = open_workspace(settings)
+        self.store, self.pool = self._workspace.store, self._workspace.pool
+        self._owner = Owner(self.store.home / "owners")
+        self.store.turns.interrupt_running(self._owner.alive())
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="agents-loop", daemon=True)
+        self._thread.start()
+        self._runner: Future[Any] = Future()
+        threading.Thread(target=self._prepare, name="agents-prepare", daemon=True).start()
+        self.turns = Turns(
+            store=self.store,
+            pool=self.pool,
+            settings=settings,
+            submit=self._submit,
+            call=lambda work: self._loop.call_soon_threadsafe(work),
+            runner=lambda: (self._runner.result()[0], self._runner.result()[1].label),
+            owner=self._owner.name,
+        )
+
+    @property
+    def model(self) -> Any:
+        """The ModelChoice; None while it is being opened. Raises what opening it raised."""
+        return self._runner.result()[1] if self._runner.done() else None
+
+    def new_session(self, user_id: str) -> SessionKey:
+        """A real ADK session, made now."""
+        created = self._submit(
+            self.store.sessions.create_session(app_name=APP_NAME, user_id=user_id)
+        ).result()
+        key = SessionKey(APP_NAME, user_id, created.id)
+        self.store.conversations.ensure(key)
+        return key
+
+    def conversation(self, user_id: str, session_id: str) -> Conversation | None:
+        """The user's conversation by its id."""
+        return self.store.conversations.get(SessionKey(APP_NAME, user_id, session_id))
+
+    def set_mode(self, key: SessionKey, mode: str) -> None:
+        """direct or code; the conversation is kept."""
+        self.store.conversations.set_mode(key, mode)
+
+    def datasets(self, key: SessionKey) -> list[Dataset]:
+        """The conversation's datasets, the current one last."""
+        return self.store.datasets.for_session(key)
+
+    def upload(
+        self, key: SessionKey, file_name: str, source: BinaryIO, progress: Progress | None = None
+    ) -> Dataset:
+        """Reads a file into the conversation. Raises IngestError with a sentence for the person."""
+        dataset = ingest(
+            source,
+            file_name,
+            datasets=self.store.datasets,
+            worker=self.pool.worker(key.session_id),
+            user_id=key.user_id,
+            limit_mb=self.settings.upload_limit_mb,
+            progress=progress,
+        )
+        self.store.datasets.attach(key, dataset.id)
+        threading.Thread(target=self._warm, args=(key,), daemon=True).start()
+        return dataset
+
+    def set_current_dataset(self, key: SessionKey, dataset_id: str) -> None:
+        """Makes one of the conversation's datasets the one that questions are about."""
+        self.store.datasets.attach(key, dataset_id)
+
+    def remove_dataset(self, key: SessionKey, dataset_id: str) -> None:
+        """Takes a dataset out of the conversation; messages and results stay."""
+        self.store.datasets.detach(key, dataset_id)
+
+    def sample(self, key: SessionKey, dataset: Dataset, rows: int) -> Any:
+        """The dataset's first rows as a DataFrame."""
+        tables = {"t": dataset.table_path}
+        worker = self.pool.worker(key.session_id)
+        return worker.query(f"SELECT * FROM t LIMIT {int(rows)}", tables).to_pandas()
+
+    def close(self) -> None:
+        """Ends running turns as interrupted, then everything else."""
+        global _current
+        self.turns.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        self._owner.close()
+        close_workspace()
+        with _lock:
+            if _current is self:
+                _current = None
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _prepare(self) -> None:
+        try:
+            self._runner.set_result(_build_runner(self.settings, self._workspace.store))
+        except BaseException as error:
+            self._runner.set_exception(error)
+
+    def _warm(self, key: SessionKey) -> None:
+        """Imports in the worker what the first statistical question would wait for."""
+        from sandbox.errors import SandboxError
+
+        try:
+            self.pool.worker(key.session_id).program(WARM_UP, {})
+        except SandboxError:
+            return
+
+
+def _build_runner(settings: Settings, store: Any) -> Any:
+    from google.adk.runners import Runner
+
+    from agents.agent import build_app
+    from agents.models import choose_model
+
+    choice = choose_model(settings)
+    runner = Runner(
+        app=build_app(choice.llm),
+        session_service=store.sessions,
+        artifact_service=store.artifacts,
+    )
+    return runner, choice
+
+
+_lock = threading.Lock()
+_current: Assistant | None = None
+
+
+def start(settings: Settings) -> Assistant:
+    """Opens the process's assistant, or returns the one that is open. Raises StorageError."""
+    global _current
+    with _lock:
+        if _current is None:
+            _current = Assistant(settings)
+        return _current
+
+
+def current(settings: Callable[[], Settings] = Settings.load) -> Assistant:
+    """The process's assistant, opened with `settings` if it is not open yet."""
+    return start(settings()) if _current is None else _current

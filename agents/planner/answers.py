@@ -1,0 +1,247 @@
+"""Sentences made only of what a tool returned."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+Response = dict[str, Any]
+
+
+def number(value: Any) -> str:
+    """A number for reading: separators; two decimals from 100 on, else up to four digits that matter."""
+    if value is None:
+        return "no value"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if math.isnan(value):
+        return "no value"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    if abs(value) >= 100:
+        return f"{value:,.2f}"
+    if abs(value) >= 0.01:
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    return f"{value:.3g}"
+
+
+def name(value: Any) -> str:
+    """A group's name."""
+    return (
+        "(missing)" if value is None else "yes" if value is True else "no" if value is False else str(value)
+    )
+
+
+def p_value(p: float) -> str:
+    """A p-value as it is usually written."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def answer(tool: str, arguments: dict[str, Any], response: Response, notes: list[str]) -> str:
+    """The whole answer to one call."""
+    if response.get("status") != "ok":
+        return failed(response)
+    maker = MAKERS.get(tool, _table)
+    lines = [maker(arguments, response)]
+    said = [str(note) for note in response.get("notes", [])]
+    if said:
+        lines.append(" ".join(said))
+    understood = f"Understood: {response.get('title', '')}"
+    if notes:
+        understood += f" ({'; '.join(notes)})"
+    return "\n\n".join([*lines, f"*{understood}.*"])
+
+
+def failed(response: Response) -> str:
+    """An error, said as one."""
+    return f"That could not be computed. {response.get('message') or response.get('error') or ''}".strip()
+
+
+def _query(arguments: dict[str, Any], response: Response) -> str:
+    columns, rows = response["columns"], response["rows"]
+    if response["kind"] == "value":
+        values = [f"{_label(c)} is **{number(v)}**" for c, v in zip(columns, rows[0], strict=True)]
+        return f"{_sentence(', '.join(values))}."
+    return _groups(columns, rows, response, keys=len(arguments.get("by") or []) or 1)
+
+
+def _groups(columns: list[str], rows: list[list[Any]], response: Response, keys: int) -> str:
+    if not rows:
+        return "There is nothing to show."
+    measure = columns[keys] if len(columns) > keys else columns[-1]
+    index = columns.index(measure)
+    ranked = [row for row in rows if isinstance(row[index], (int, float))]
+    count = response["row_count"]
+    if not ranked:
+        return f"{count:,} groups."
+    if len(ranked) == 1:
+        return f"{_row_name(ranked[0], keys)}: {_label(measure)} **{number(ranked[0][index])}**."
+    high, low = max(ranked, key=lambda r: r[index]), min(ranked, key=lambda r: r[index])
+    whole = "" if count == len(rows) else f" among the first {len(rows)}"
+    return (
+        f"{_sentence(_label(measure))} is highest for {_row_name(high, keys)} (**{number(high[index])}**) and lowest "
+        f"for {_row_name(low, keys)} (**{number(low[index])}**){whole}; {count:,} groups."
+    )
+
+
+def _row_name(row: list[Any], keys: int) -> str:
+    return ", ".join(name(value) for value in row[:keys])
+
+
+def _label(column: str) -> str:
+    return "the number of rows" if column == "rows" else f"the {column}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _rows(arguments: dict[str, Any], response: Response) -> str:
+    count = response["facts"].get("matching_rows", response["row_count"])
+    return f"**{count:,}** rows match." if count != 1 else "**1** row matches."
+
+
+def _profile(arguments: dict[str, Any], response: Response) -> str:
+    facts = response["facts"]
+    return (
+        f"**{facts['rows']:,}** rows and **{facts['columns']:,}** columns, {facts['numeric_columns']} of them numbers; "
+        f"{facts['complete_columns']} columns have no missing values."
+    )
+
+
+def _missing(arguments: dict[str, Any], response: Response) -> str:
+    facts = response["facts"]
+    if not facts["missing_cells"]:
+        return "No value is missing in any column."
+    top = response["rows"][0]
+    share = 100 * facts["missing_cells"] / facts["cells"]
+    return (
+        f"**{facts['missing_cells']:,}** values are missing ({number(share)}% of all), in "
+        f"{facts['columns_with_missing']} columns; most in {top[0]} ({number(top[1])}, {number(top[2])}%)."
+    )
+
+
+def _describe(arguments: dict[str, Any], response: Response) -> str:
+    row = dict(zip(response["columns"], response["rows"][0], strict=True)) if response["rows"] else {}
+    if "mean" in row:
+        return (
+            f"Mean **{number(row['mean'])}**, median **{number(row['50%'])}**, standard deviation "
+            f"{number(row['standard deviation'])}; from {number(row['lowest'])} to {number(row['highest'])}."
+        )
+    if "earliest" in row:
+        return f"From **{row['earliest']}** to **{row['latest']}**, on {number(row['different days'])} different days."
+    facts = response["facts"]
+    first = response["rows"][0] if response["rows"] else ["", 0]
+    return f"**{facts['distinct']:,}** different values; the most frequent is {name(first[0])} ({number(first[1])} rows)."
+
+
+def _correlate(arguments: dict[str, Any], response: Response) -> str:
+    facts = response["facts"]
+    if "r" in facts:
+        r = facts["r"]
+        return (
+            f"r = **{r:.3f}** ({p_value(facts['p'])}, n = {facts['n']:,}): {strength(r)}. "
+            "A correlation is no proof of a cause."
+        )
+    names, pairs = response["columns"][1:], []
+    for row in response["rows"]:
+        for column, value in zip(names, row[1:], strict=True):
+            if value is not None and str(row[0]) < column:
+                pairs.append((abs(value), row[0], column, value))
+    if not pairs:
+        return "No pair of columns can be correlated."
+    _, a, b, r = max(pairs)
+    return f"The strongest pair is {a} and {b} with r = **{r:.3f}**, {strength(r)}."
+
+
+def strength(r: float) -> str:
+    """A correlation in words (Cohen 1988: 0.1 small, 0.3 medium, 0.5 large)."""
+    size = abs(r)
+    if size < 0.1:
+        return "practically no linear relation"
+    word = "strong" if size >= 0.5 else "moderate" if size >= 0.3 else "weak"
+    return f"a {word} {'positive' if r > 0 else 'negative'} relation"
+
+
+def _compare(arguments: dict[str, Any], response: Response) -> str:
+    columns, rows, facts = response["columns"], response["rows"], response["facts"]
+    mean = columns.index("mean")
+    high, low = max(rows, key=lambda r: r[mean] or 0), min(rows, key=lambda r: r[mean] or 0)
+    clear = "is" if facts["p"] < 0.05 else "is not"
+    return (
+        f"The mean is highest for {name(high[0])} (**{number(high[mean])}**) and lowest for {name(low[0])} "
+        f"(**{number(low[mean])}**). The difference {clear} statistically significant at 5% "
+        f"({facts['test']}, {p_value(facts['p'])}; {facts['effect_name']} {facts['effect']:.3f})."
+    )
+
+
+def _outliers(arguments: dict[str, Any], response: Response) -> str:
+    facts = response["facts"]
+    if not facts["outliers"]:
+        return f"No outliers among {facts['values']:,} values."
+    return f"**{facts['outliers']:,}** of {facts['values']:,} values are outliers."
+
+
+def _trend(arguments: dict[str, Any], response: Response) -> str:
+    columns, rows = response["columns"], response["rows"]
+    keys = 2 if arguments.get("by") else 1
+    if arguments.get("by") or response["row_count"] > len(rows) or len(rows) < 2:
+        return _groups(columns, rows, response, keys)
+    values = [(row[0], row[1]) for row in rows if isinstance(row[1], (int, float))]
+    if len(values) < 2:
+        return _groups(columns, rows, response, keys)
+    (start, first), (end, last) = values[0], values[-1]
+    high = max(values, key=lambda v: v[1])
+    low = min(values, key=lambda v: v[1])
+    return (
+        f"{_sentence(_label(columns[1]))} went from **{number(first)}** ({start}) to **{number(last)}** ({end}); "
+        f"highest {number(high[1])} ({high[0]}), lowest {number(low[1])} ({low[0]})."
+    )
+
+
+def _distribution(arguments: dict[str, Any], response: Response) -> str:
+    columns, rows = response["columns"], response["rows"]
+    index = columns.index("rows")
+    top = max(rows, key=lambda r: r[index])
+    if columns[:2] == ["from", "to"]:
+        return f"Most values, {number(top[index])}, lie from {number(top[0])} to {number(top[1])}."
+    return f"The most frequent is {name(top[0])} with {number(top[index])} rows."
+
+
+def _show(arguments: dict[str, Any], response: Response) -> str:
+    facts = response["facts"]
+    if "trend" in facts:
+        line = facts["trend"]
+        if not line:
+            return "Here is the chart; there is no trend line."
+        return f"Here is the chart; r = **{line['r']:.3f}**, {strength(line['r'])}."
+    columns, rows = response["columns"], response["rows"]
+    if columns[:2] == ["from", "to"]:
+        return f"Here is the chart. {_distribution(arguments, response)}"
+    if columns[:1] == ["column"]:
+        return f"Here is the chart. {_correlate(arguments, response)}"
+    numeric = [i for i, v in enumerate(rows[0]) if isinstance(v, (int, float)) and i] if rows else []
+    if not numeric or "median" in columns or arguments.get("kind") == "heatmap":
+        return "Here is the chart."
+    return f"Here is the chart. {_groups(columns, rows, response, keys=numeric[0])}"
+
+
+def _table(arguments: dict[str, Any], response: Response) -> str:
+    count = response["row_count"]
+    return f"**{count:,}** row{'' if count == 1 else 's'}."
+
+
+MAKERS: dict[str, Callable[[dict[str, Any], Response], str]] = {
+    "query": _query,
+    "rows": _rows,
+    "profile": _profile,
+    "missing": _missing,
+    "describe": _describe,
+    "correlate": _correlate,
+    "compare": _compare,
+    "outliers": _outliers,
+    "trend": _trend,
+    "distribution": _distribution,
+    "show": _show,
+}

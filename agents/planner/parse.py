@@ -1,0 +1,408 @@
+"""A question to an intent: dates, filters, grouping, measure and operation, each found once.
+
+What is found is taken out of the tokens, so that "in Berlin" is not read again as a group. When the
+measure or column is ambiguous the intent asks back; nothing is guessed.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.planner import lexicon as lex
+from agents.planner.dates import find_period, find_quarter
+from agents.planner.intent import Intent, ask
+from agents.planner.schema import Column, Mention, Schema
+from agents.planner.tokens import find, first, has, quoted, stemmed, stems, words
+
+Condition = dict[str, Any]
+GONE = "\x00"
+
+
+@dataclass
+class Parts:
+    """What a question says, piece by piece."""
+
+    schema: Schema
+    tokens: list[str]
+    text: str
+    where: list[Condition] = field(default_factory=list)
+    by: list[Column] = field(default_factory=list)
+    measures: list[Column] = field(default_factory=list)
+    others: list[Column] = field(default_factory=list)
+    """Columns that are spoken of and are no numbers."""
+    aggregates: list[str] = field(default_factory=list)
+    interval: str = ""
+    limit: int = 0
+    order: str = ""
+    chart: str = ""
+    look_up: str = ""
+    notes: list[str] = field(default_factory=list)
+    unclear: list[Mention] = field(default_factory=list)
+
+    def drop(self, start: int, end: int) -> None:
+        """Takes tokens out."""
+        self.tokens[start:end] = [GONE] * (end - start)
+
+
+def dissect(text: str, schema: Schema) -> Parts:
+    """Everything the question says, in the order that keeps one reading from spoiling another."""
+    parts = Parts(schema, stems(text), text)
+    _chart(parts)
+    _dates(parts)
+    _interval(parts)
+    _comparisons(parts)
+    _values(parts)
+    _top(parts)
+    _group(parts)
+    _aggregates(parts)
+    _rest(parts)
+    _leftovers(parts)
+    return parts
+
+
+def _chart(parts: Parts) -> None:
+    phrases = [(kind, phrase) for kind, listed in lex.CHARTS.items() for phrase in listed]
+    hits = []
+    for kind, phrase in phrases:
+        index = find(parts.tokens, stemmed(phrase))
+        if index >= 0:
+            hits.append((-len(phrase.split()), index, kind, phrase))
+    for size, index, kind, _ in sorted(hits)[:1]:
+        named = [c for c in parts.schema.columns if c.stems == parts.tokens[index : index - size]]
+        if not named:
+            parts.chart = kind
+            parts.drop(index, index - size)
+    index, phrase = first(parts.tokens, lex.DRAW)
+    if index >= 0:
+        parts.chart = parts.chart or "auto"
+        parts.drop(index, index + len(phrase.split()))
+
+
+def _dates(parts: Parts) -> None:
+    if not parts.schema.dates:
+        return
+    column = _mentioned_date(parts) or parts.schema.dates[0]
+    last = str(column.high) if column.high else None
+    for _ in range(3):
+        raw = [GONE if t == GONE else w for t, w in zip(parts.tokens, _raw(parts), strict=True)]
+        period = find_quarter(raw, column.name) or find_period(raw, column.name, last)
+        if period is None:
+            return
+        parts.where += period.conditions
+        parts.notes += [period.note] if period.note else []
+        parts.drop(period.start, period.end)
+
+
+def _raw(parts: Parts) -> list[str]:
+    return words(parts.text)
+
+
+def _mentioned_date(parts: Parts) -> Column | None:
+    exact = [m.column for m in parts.schema.mentions(parts.tokens) if m.exact and m.column.timed]
+    return exact[0] if exact else None
+
+
+def _interval(parts: Parts) -> None:
+    if not parts.schema.dates:
+        return
+    for name, phrases in lex.INTERVALS.items():
+        index, phrase = first(parts.tokens, phrases)
+        if index < 0:
+            continue
+        span = parts.tokens[index : index + len(phrase.split())]
+        if any(c.stems == span[-1:] for c in parts.schema.columns):
+            continue  # a column is called "month" or "year"
+        parts.interval = name
+        parts.drop(index, index + len(span))
+        if index and parts.tokens[index - 1] in ("by", "per", "each"):
+            parts.drop(index - 1, index)
+        return
+
+
+def _comparisons(parts: Parts) -> None:
+    _between(parts)
+    for op, phrases in lex.COMPARATORS.items():
+        for phrase in phrases:
+            wanted = stemmed(phrase).split()
+            start = find(parts.tokens, " ".join(wanted))
+            while start >= 0:
+                following = parts.tokens[start + len(wanted) : start + len(wanted) + 1]
+                if following and _number(following[0]) is not None and phrase != "or more":
+                    column = _compared(parts, start, start + len(wanted) + 1)
+                    if column is not None:
+                        _filter(parts, column, op, _number(following[0]))
+                        parts.drop(start, start + len(wanted) + 1)
+                start = find(parts.tokens, " ".join(wanted), start + 1)
+
+
+def _between(parts: Parts) -> None:
+    start = find(parts.tokens, "between")
+    if start < 0 or len(parts.tokens) < start + 4:
+        return
+    low, joint, high = parts.tokens[start + 1 : start + 4]
+    if _number(low) is None or _number(high) is None or joint not in ("and", "to"):
+        return
+    column = _compared(parts, start, start + 4)
+    if column is not None:
+        values = [_number(low), _number(high)]
+        parts.where.append({"column": column.name, "op": "between", "values": values})
+        parts.drop(start, start + 4)
+
+
+def _compared(parts: Parts, start: int, end: int) -> Column | None:
+    """The number column nearest to a comparison: just before it, else just after, else the only one."""
+    numbers = [
+        m for m in parts.schema.mentions(parts.tokens)
+        if any(c.numeric for c in m.columns) and len([c for c in m.columns if c.numeric]) == 1
+    ]  # fmt: skip
+    before = [m for m in numbers if m.end <= start and start - m.end <= 3]
+    after = [m for m in numbers if m.start >= end and m.start - end <= 2]
+    chosen = before[-1:] or after[:1]
+    if chosen:
+        mention = chosen[0]
+        where = set(parts.tokens[max(0, mention.start - 2) : mention.start])
+        joined = {"where", "with", "whose", "and", "when", "if", "have", "having"}
+        if mention.start >= end or where & joined:
+            parts.drop(mention.start, mention.end)
+        return next(c for c in mention.columns if c.numeric)
+    return parts.schema.measures[0] if len(parts.schema.measures) == 1 else None
+
+
+def _filter(parts: Parts, column: Column, op: str, value: Any) -> None:
+    parts.where.append({"column": column.name, "op": op, "value": value})
+
+
+def _number(token: str) -> float | int | None:
+    try:
+        return int(token) if token.isdigit() else float(token)
+    except ValueError:
+        return None
+
+
+def _values(parts: Parts) -> None:
+    found: dict[tuple[str, bool], list[Any]] = {}
+    for start, end, column, value in parts.schema.value_matches(parts.tokens):
+        negated = bool(set(parts.tokens[max(0, start - 2) : start]) & set(lex.NEGATIONS))
+        found.setdefault((column.name, negated), []).append(value)
+        parts.drop(start, end)
+        _drop_words_before(parts, start, column)
+    for (name, negated), values in found.items():
+        if len(values) == 1:
+            op, given = ("not_equals" if negated else "equals"), {"value": values[0]}
+        else:
+            op, given = ("not_in" if negated else "in"), {"values": values}
+        parts.where.append({"column": name, "op": op, **given})
+    _booleans(parts)
+    _unlisted(parts)
+
+
+def _drop_words_before(parts: Parts, start: int, column: Column) -> None:
+    """The column's own name and the small words before a value: 'where city is'."""
+    index = start - 1
+    while index >= 0 and parts.tokens[index] in {"is", "are", "=", "equal", "to", "the", "not", "no", "in",
+                                                 "for", "only", "without", "except", "excluding", "exclude",
+                                                 "of", "from", "was", "at", GONE}:  # fmt: skip
+        if parts.tokens[index] != GONE:
+            parts.drop(index, index + 1)
+        index -= 1
+    size = len(column.stems)
+    if index + 1 >= size and parts.tokens[index + 1 - size : index + 1] == column.stems:
+        before = parts.tokens[index - size] if index >= size else ""
+        if before not in ("by", "per", "each", "and", ","):
+            parts.drop(index + 1 - size, index + 1)
+    if index >= 0 and parts.tokens[index] in ("where", "with", "when", "whose"):
+        parts.drop(index, index + 1)
+
+
+def _booleans(parts: Parts) -> None:
+    for column in [c for c in parts.schema.columns if c.kind == "boolean"]:
+        start = find(parts.tokens, " ".join(column.stems))
+        if start < 0:
+            continue
+        end = start + len(column.stems)
+        after = [t for t in parts.tokens[end : end + 3] if t not in ("is", "=", "are")]
+        before = parts.tokens[start - 1] if start else ""
+        if after and after[0] in ("true", "yes", "false", "no"):
+            _filter(parts, column, "equals", after[0] in ("true", "yes"))
+            parts.drop(start, parts.tokens.index(after[0], end) + 1)
+        elif before in ("not", "without", "non"):
+            _filter(parts, column, "equals", False)
+            parts.drop(start - 1, end)
+        elif (
+            before in ("only", "were", "was", "are", "is", "where", "many")
+            or start == 0
+            or (after and after[0] in lex.ROW_WORDS)
+        ):
+            _filter(parts, column, "equals", True)
+            parts.drop(start, end)
+
+
+def _unlisted(parts: Parts) -> None:
+    """A quoted text, or a capitalised word after in, for or from, that is no listed value."""
+    known = {str(condition.get("value", "")).lower() for condition in parts.where}
+    for text in quoted(parts.text):
+        if text.lower() not in known and not any(m.exact for m in parts.schema.mentions(stems(text))):
+            parts.look_up = text
+            spot = find(parts.tokens, " ".join(stems(text)))
+            if spot >= 0:
+                _take_name(parts, spot, spot + len(stems(text)))
+            return
+    raw = parts.text.replace("?", " ").replace(",", " ").split()
+    for index in range(1, len(raw)):
+        word = raw[index].strip(".!;:")
+        if raw[index - 1].lower() in ("in", "for", "from", "is", "only") and word[:1].isupper():
+            spot = find(parts.tokens, " ".join(stems(word)))
+            if spot >= 0 and not parts.schema.mentions(stems(word)):
+                following = raw[index + 1].strip(".!;:?") if index + 1 < len(raw) else ""
+                parts.look_up = f"{word} {following}" if following[:1].isupper() else word
+                _take_name(parts, spot, spot + len(stems(parts.look_up)))
+                return
+
+
+def _take_name(parts: Parts, start: int, end: int) -> None:
+    parts.drop(start, end)
+    index = start - 1
+    while index >= 0 and parts.tokens[index] in ("is", "in", "for", "from", "only", "the", "="):
+        parts.drop(index, index + 1)
+        index -= 1
+
+
+def _top(parts: Parts) -> None:
+    for index, token in enumerate(parts.tokens):
+        descending, ascending = token in lex.DESCENDING, token in lex.ASCENDING
+        near = parts.tokens[index + 1 : index + 2]
+        number = int(near[0]) if near and near[0].isdigit() else 0
+        back = parts.tokens[index - 1] if index else ""
+        if not number and back.isdigit() and (descending or ascending):
+            number, index = int(back), index - 1
+        if (descending or ascending) and 0 < number <= 1000:
+            parts.limit = number
+            parts.order = "descending" if descending else "ascending"
+            parts.drop(index, index + 2)
+            return
+        if token in ("first", "top", "bottom") and number:
+            parts.limit = number
+            parts.drop(index, index + 2)
+            return
+    if has(parts.tokens, ["sort ascending", "ascending", "smallest first", "lowest first"]):
+        parts.order = "ascending"
+    elif has(parts.tokens, ["sort descending", "descending", "largest first", "highest first"]):
+        parts.order = "descending"
+
+
+def _group(parts: Parts) -> None:
+    for phrase in lex.BY:
+        start = find(parts.tokens, stemmed(phrase))
+        while start >= 0:
+            end = start + len(phrase.split())
+            reached = _grouped_by(parts, end)
+            if reached > end:
+                parts.drop(start, reached)
+            elif parts.interval and phrase in ("by", "per", "each"):
+                parts.drop(start, end)
+            start = find(parts.tokens, stemmed(phrase), start + 1)
+
+
+def _grouped_by(parts: Parts, start: int) -> int:
+    """Takes columns after "by", joined by "and"; returns where they end."""
+    position = start
+    while position < len(parts.tokens):
+        while position < len(parts.tokens) and parts.tokens[position] in ("and", "the", "each", GONE):
+            position += 1
+        here = [m for m in parts.schema.mentions(parts.tokens) if m.start == position]
+        if not here:
+            break
+        mention = here[0]
+        fits = [c for c in mention.columns if not c.numeric] or list(mention.columns)
+        if len(fits) == 1 and fits[0].numeric and parts.limit and not parts.measures:
+            parts.measures.append(fits[0])  # "top 5 products by revenue"
+        elif len(fits) > 1:
+            parts.unclear.append(Mention(mention.start, mention.end, tuple(fits), mention.words, False))
+        else:
+            parts.by.append(fits[0])
+        position = mention.end
+        start = position
+        if parts.tokens[position : position + 1] not in (["and"], [GONE]):
+            break
+    return start
+
+
+def _aggregates(parts: Parts) -> None:
+    hits = []
+    for name, phrases in lex.AGGREGATES.items():
+        index, phrase = first(parts.tokens, phrases)
+        if index >= 0:
+            span = parts.tokens[index : index + len(phrase.split())]
+            if not any(
+                c.stems[: len(span)] == span
+                and len(c.stems) > len(span)
+                and parts.tokens[index : index + len(c.stems)] == c.stems
+                for c in parts.schema.columns
+            ):
+                hits.append((index, name, len(span)))
+    for index, name, size in sorted(hits):
+        parts.aggregates.append(name)
+        parts.drop(index, index + size)
+
+
+def _rest(parts: Parts) -> None:
+    for mention in parts.schema.mentions(parts.tokens):
+        before = parts.tokens[mention.start - 1] if mention.start else ""
+        if not mention.exact and _row_word(parts, mention.words):
+            continue
+        if not mention.exact and mention.words in lex.ROW_WORDS and "distinct" in parts.aggregates:
+            parts.unclear.append(mention)
+            continue
+        numbers = [c for c in mention.columns if c.numeric]
+        names = [c for c in mention.columns if not c.numeric]
+        if len(numbers) == 1 and not (mention.exact and names):
+            _add(parts.measures, numbers[0])
+        elif not numbers and len(names) == 1:
+            _add(parts.others, names[0])
+        elif before not in lex.STOP or mention.exact or len(numbers) > 1:
+            parts.unclear.append(mention)
+        parts.drop(mention.start, mention.end)
+
+
+def _leftovers(parts: Parts) -> None:
+    """Words that nothing took: after "by" a column that does not exist, after "in" or "for" a value to look
+    for; anything else is named in the answer as not used."""
+    known = lex.STOP | lex.ROW_WORDS | lex.GREETINGS | lex.KNOWN | set(stems(parts.schema.name))
+    raw = words(parts.text)
+    ignored = []
+    for index, token in enumerate(parts.tokens):
+        if token == GONE or token in known or len(token) < 2:
+            continue
+        before = [t for t in parts.tokens[max(0, index - 3) : index] if t not in ("the", "each", GONE)][-1:]
+        if before and before[0] in ("by", "per", "each"):
+            parts.unclear.append(Mention(index, index + 1, (), raw[index], exact=False))
+        elif before and before[0] in ("in", "for", "from", "where", "is", "only") and not parts.look_up:
+            parts.look_up = raw[index]
+        else:
+            ignored.append(raw[index])
+    if ignored:
+        parts.notes.append(f"not used: {', '.join(dict.fromkeys(ignored))}")
+
+
+def _row_word(parts: Parts, word: str) -> bool:
+    return word in lex.ROW_WORDS and (
+        bool({"count"} & set(parts.aggregates))
+        or word in stems(parts.schema.name)
+        or has(stems(parts.text), ["list", "show", "which"])
+    )
+
+
+def _add(columns: list[Column], column: Column) -> None:
+    if column not in columns:
+        columns.append(column)
+
+
+def unclear(parts: Parts) -> Intent | None:
+    """A question back for the first column that could be several."""
+    for mention in parts.unclear:
+        if not mention.columns:
+            columns = ", ".join(c.name for c in parts.schema.columns[:12])
+            return ask(f'There is no column "{mention.words}". The columns are: {columns}.')
+        names = list(dict.fromkeys(c.name for c in mention.columns))
+        listed = ", ".join(names[:-1]) + f" or {names[-1]}" if len(names) > 1 else names[0]
+        return ask(f'Which column do you mean by "{mention.words}": {listed}?')
+    return None

@@ -1,0 +1,63 @@
+"""A model request as the planner reads it: card, question, what was called since, what came before."""
+
+import ast
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.adk.models.llm_request import LlmRequest
+from google.genai import types
+
+CARD = re.compile(r"<data_card>(.*)</data_card>", re.DOTALL)
+TOLD_CALL = re.compile(r"\[\w+\] called tool `(\w+)` with parameters: (\{.*\})", re.DOTALL)
+TOLD = ("For context:", "[")
+Call = tuple[str, dict[str, Any]]
+
+
+@dataclass
+class Request:
+    """What matters of one request."""
+
+    card: dict[str, Any] = field(default_factory=dict)
+    question: str = ""
+    calls: list[Call] = field(default_factory=list)
+    """Calls since the question, with `responses` in the same order."""
+    responses: list[dict[str, Any]] = field(default_factory=list)
+    earlier: list[Call] = field(default_factory=list)
+    """Calls of the questions before, oldest first."""
+
+
+def read(request: LlmRequest) -> Request:
+    """Reads the contents in order; a new question begins a new list of calls."""
+    found = Request()
+    for content in request.contents:
+        for part in content.parts or []:
+            _part(found, content, part)
+    return found
+
+
+def _part(found: Request, content: types.Content, part: types.Part) -> None:
+    if part.function_call and part.function_call.name:
+        found.calls.append((part.function_call.name, dict(part.function_call.args or {})))
+    elif part.function_response:
+        found.responses.append(dict(part.function_response.response or {}))
+    elif part.text and content.role == "user":
+        card = CARD.search(part.text)
+        if card:
+            found.card = json.loads(card[1])
+        elif told := TOLD_CALL.search(part.text):
+            _told(found, told)
+        elif not part.text.startswith(TOLD):
+            found.earlier += found.calls
+            found.question, found.calls, found.responses = part.text, [], []
+
+
+def _told(found: Request, told: re.Match[str]) -> None:
+    """A call of another agent, which ADK retells as text."""
+    try:
+        arguments = ast.literal_eval(told[2])
+    except (ValueError, SyntaxError):
+        return
+    if isinstance(arguments, dict):
+        found.earlier.append((told[1], arguments))

@@ -1,0 +1,421 @@
+"""From the pieces of a question to one tool call: which form is it, and is anything missing?"""
+
+from typing import Any
+
+from agents.planner import lexicon as lex
+from agents.planner.help import cannot, describe_forms, not_understood
+from agents.planner.intent import Intent, ask
+from agents.planner.parse import Parts, dissect, unclear
+from agents.planner.schema import Column, Schema, is_rate
+from agents.planner.tokens import has, stems
+
+DIMENSIONLESS = ("count", "distinct")
+
+
+def understand(text: str, schema: Schema) -> Intent:
+    """The intent of a question that stands by itself."""
+    tokens = stems(text)
+    if text.strip().lower().startswith(("select ", "with ", "from ")) and "from" in tokens:
+        return Intent("sql", {"query": text.strip().rstrip(";")})
+    if set(tokens) & lex.GREETINGS and len(tokens) <= 3:
+        return ask(f"Hello. {describe_forms(schema)}")
+    if has(tokens, lex.HELP):
+        return ask(describe_forms(schema))
+    named = _other_dataset(tokens, schema)
+    parts = dissect(text, named or schema)
+    intent = _special(tokens, parts) or _general(tokens, parts)
+    if intent.tool and named:
+        intent.arguments["dataset"] = named.name
+    if intent.tool:
+        intent.notes += parts.notes
+        intent.look_up = parts.look_up
+    return intent
+
+
+def _other_dataset(tokens: list[str], schema: Schema) -> Schema | None:
+    for other in schema.others:
+        name = stems(other.name)
+        for index in range(len(tokens) - len(name) + 1):
+            around = tokens[max(0, index - 2) : index] + tokens[index + len(name) : index + len(name) + 1]
+            marked = {"in", "from", "of", "table", "dataset", "data"} & set(around)
+            if tokens[index : index + len(name)] == name and marked:
+                return other
+    return None
+
+
+def _special(tokens: list[str], parts: Parts) -> Intent | None:
+    """The named analyses, which their words give away."""
+    if has(tokens, lex.DECLINE):
+        return ask(cannot(parts.schema))
+    columns = [*parts.measures, *parts.others, *parts.by]
+    if has(tokens, lex.OUTLIERS):
+        return _outliers(tokens, parts)
+    if has(tokens, lex.CORRELATE):
+        return _correlate(tokens, parts)
+    if parts.chart:
+        return _chart(tokens, parts)
+    if has(tokens, lex.MISSING):
+        if (
+            columns
+            and has(tokens, ["row", "show", "list", "where", "how many"])
+            and parts.measures + parts.others
+        ):
+            return _missing_rows(tokens, parts)
+        return Intent("missing", {})
+    if has(tokens, lex.CROSSTAB) and len(columns) >= 2:
+        return _crosstab(parts)
+    if has(tokens, lex.COMPARE):
+        compared = _compare(tokens, parts)
+        if compared:
+            return compared
+    if has(tokens, lex.DISTRIBUTION) and (parts.measures or parts.others or parts.unclear):
+        return unclear(parts) or Intent("distribution", _where(parts, column=columns[0].name))
+    if _is_trend(tokens, parts):
+        return _trend(parts)
+    if has(tokens, lex.SHARE) and len(parts.by) == 2:
+        return _crosstab(parts, share="rows")
+    return None
+
+
+def _general(tokens: list[str], parts: Parts) -> Intent:
+    """Aggregates, lists of rows, descriptions of a column or of everything."""
+    if again := unclear(parts):
+        return again
+    if _is_superlative(tokens, parts):
+        return _superlative(parts)
+    if parts.limit and _lists_rows(tokens, parts):
+        return _rows(parts)
+    if (
+        has(tokens, lex.ROWS)
+        and not parts.aggregates
+        and not parts.by
+        and (parts.where or parts.look_up or has(tokens, ["row", "record"]) or _row_noun(tokens, parts))
+    ):
+        return _rows(parts)
+    described = parts.measures + parts.others
+    if has(tokens, lex.DESCRIBE) and len(described) == 1 and not parts.by and not parts.aggregates:
+        return Intent("describe", _where(parts, column=described[0].name))
+    if has(tokens, lex.PROFILE) and not described and not parts.aggregates:
+        return Intent("profile", {})
+    if parts.aggregates or parts.by or parts.measures or parts.interval or parts.limit:
+        return _query(tokens, parts)
+    if described and len(described) == 1:
+        return Intent("describe", _where(parts, column=described[0].name))
+    if parts.where or parts.look_up:
+        return (
+            Intent("rows", _where(parts)) if _row_noun(tokens, parts) else ask(not_understood(parts.schema))
+        )
+    return ask(not_understood(parts.schema))
+
+
+def _where(parts: Parts, **arguments: Any) -> dict[str, Any]:
+    return arguments | ({"where": parts.where} if parts.where else {})
+
+
+def _row_noun(tokens: list[str], parts: Parts) -> bool:
+    return bool((lex.ROW_WORDS | set(stems(parts.schema.name))) & set(tokens))
+
+
+def _measure(parts: Parts) -> Column | Intent | None:
+    """The one number column meant; a question back when several are possible; None for counting."""
+    if parts.measures:
+        return parts.measures[0]
+    needs_number = set(parts.aggregates) - set(DIMENSIONLESS)
+    if not needs_number:
+        return None
+    dates = [c for c in parts.others if c.timed]
+    if dates and needs_number <= {"min", "max"}:
+        return dates[0]
+    known = parts.schema.measures
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        return ask(f"{parts.schema.file or parts.schema.name} has no column of numbers for that.")
+    what = {"mean": "average", "sum": "total", "std": "standard deviation"}.get(
+        parts.aggregates[0], parts.aggregates[0]
+    )
+    return ask(f"The {what} of which column: {', '.join(c.name for c in known[:8])}?")
+
+
+def _query(tokens: list[str], parts: Parts) -> Intent:
+    measure = _measure(parts)
+    if isinstance(measure, Intent):
+        return measure
+    aggregates, by, others = list(parts.aggregates), list(parts.by), list(parts.others)
+    if measure is None and others and ("distinct" in aggregates or _counts_values(tokens, parts)):
+        arguments: dict[str, Any] = {"measure": others[0].name, "aggregate": ["distinct"]}
+    elif measure is None:
+        arguments = {}
+        by += [c for c in others if c not in by and c.distinct > 1 and not c.timed] if not by else []
+    else:
+        arguments = {"measure": measure.name}
+        kept = [a for a in aggregates if a != "count"] or (["count"] if "count" in aggregates else [])
+        default = "sum" if not is_rate(measure) else "mean"
+        arguments["aggregate"] = kept or [default]
+        if not kept:
+            parts.notes.append(f"no aggregate was named, so the {'total' if default == 'sum' else 'average'}")
+        if not by and others and (parts.limit or not parts.where or "each" in tokens):
+            by += [c for c in others if not c.timed][:2]
+    if parts.interval:
+        by = [c for c in by if not c.timed] + [parts.schema.dates[0]]
+        by = by[-1:] + by[:-1]
+    if by:
+        arguments["by"] = [c.name for c in by]
+        if parts.interval:
+            arguments["interval"] = parts.interval
+        if parts.order:
+            arguments["order"] = parts.order
+        if parts.limit:
+            arguments["limit"] = parts.limit
+    elif parts.limit:
+        return _rows(parts)
+    if has(tokens, lex.SHARE) and by:
+        parts.notes.append("shares are shown as numbers by group; ask for a pie chart to see percentages")
+    return Intent("query", _where(parts, **arguments), notes=[])
+
+
+def _counts_values(tokens: list[str], parts: Parts) -> bool:
+    """'how many cities': the different values of a text column, not its rows."""
+    return "count" in parts.aggregates and not parts.by and has(tokens, ["how many"]) and not parts.where
+
+
+def _is_superlative(tokens: list[str], parts: Parts) -> bool:
+    which = bool({"which", "what", "who"} & set(tokens[:3]))
+    words = set(lex.DESCENDING + lex.ASCENDING) & set(tokens)
+    return which and bool(words) and bool(parts.others or parts.by) and not parts.limit
+
+
+def _superlative(parts: Parts) -> Intent:
+    """'which region has the highest revenue': the groups in order, the first one first."""
+    group = (parts.by or parts.others)[0]
+    tokens = set(stems(parts.text))
+    ascending = bool(tokens & set(lex.ASCENDING)) and not tokens & {"most", "highest", "best", "largest"}
+    aggregates = [a for a in parts.aggregates if a not in ("min", "max", "count")]
+    arguments: dict[str, Any] = {"by": [group.name], "order": "ascending" if ascending else "descending"}
+    if parts.measures:
+        measure = parts.measures[0]
+        arguments["measure"] = measure.name
+        arguments["aggregate"] = aggregates or ["mean" if is_rate(measure) else "sum"]
+    return Intent("query", _where(parts, **arguments))
+
+
+def _lists_rows(tokens: list[str], parts: Parts) -> bool:
+    """'top 5 orders by revenue' lists rows; 'top 5 products by revenue' adds groups up."""
+    return not parts.others and not parts.by and _row_noun(tokens, parts) and not parts.aggregates
+
+
+def _rows(parts: Parts) -> Intent:
+    arguments: dict[str, Any] = {}
+    if parts.limit:
+        arguments["limit"] = parts.limit
+    if parts.measures and (parts.limit or parts.order):
+        arguments |= {"order_by": parts.measures[0].name, "descending": parts.order != "ascending"}
+    return Intent("rows", _where(parts, **arguments))
+
+
+def _missing_rows(tokens: list[str], parts: Parts) -> Intent:
+    column = (parts.measures + parts.others)[0]
+    where = [*parts.where, {"column": column.name, "op": "is_missing"}]
+    if has(tokens, ["how many", "number of", "count"]):
+        return Intent("query", {"where": where})
+    return Intent("rows", {"where": where})
+
+
+def _outliers(tokens: list[str], parts: Parts) -> Intent:
+    if again := unclear(parts):
+        return again
+    measures = parts.measures or (parts.schema.measures if len(parts.schema.measures) == 1 else [])
+    if not measures:
+        names = ", ".join(c.name for c in parts.schema.measures[:8])
+        return ask(f"Outliers of which column: {names}?" if names else cannot(parts.schema))
+    method = {"method": "zscore"} if has(tokens, ["z score", "zscore", "standard deviation"]) else {}
+    return Intent("outliers", _where(parts, column=measures[0].name, **method))
+
+
+def _correlate(tokens: list[str], parts: Parts) -> Intent:
+    if again := unclear(parts):
+        return again
+    if parts.chart == "heatmap" or (parts.chart and len(parts.measures) != 2):
+        return Intent("show", _where(parts, kind="heatmap"))
+    method = {"method": "spearman"} if has(tokens, ["spearman", "rank"]) else {}
+    if parts.chart == "scatter" and len(parts.measures) == 2:
+        return Intent(
+            "show", _where(parts, kind="scatter", x=parts.measures[0].name, y=parts.measures[1].name)
+        )
+    numbers = [*parts.measures, *[c for c in parts.by if c.numeric]]
+    wrong = [c for c in parts.others if not c.numeric]
+    if wrong and len(numbers) == 1:
+        return Intent("compare", _where(parts, measure=numbers[0].name, by=wrong[0].name))
+    if len(numbers) > 2:
+        return Intent("correlate", _where(parts, columns=[c.name for c in numbers], **method))
+    named = {name: c.name for name, c in zip(("x", "y"), numbers, strict=False)}
+    return Intent("correlate", _where(parts, **named, **method))
+
+
+def _compare(tokens: list[str], parts: Parts) -> Intent | None:
+    """'compare revenue by region', 'salary of men versus women', 'compare price and cost'."""
+    several = [w for w in parts.where if w["op"] == "in"]
+    groups = several[0]["values"] if several else []
+    by = next((c for c in parts.schema.columns if several and c.name == several[0]["column"]), None)
+    by = by or next(
+        iter([c for c in parts.by if not c.timed] or [c for c in parts.others if not c.timed]), None
+    )
+    if again := unclear(parts):
+        return again
+    if by is None and len(parts.measures) == 2:
+        return Intent("correlate", _where(parts, x=parts.measures[0].name, y=parts.measures[1].name))
+    if by is None or parts.interval:
+        return None
+    measures = parts.measures or (parts.schema.measures if len(parts.schema.measures) == 1 else [])
+    if not measures:
+        names = ", ".join(c.name for c in parts.schema.measures[:8])
+        return ask(f"Compare which number by {by.name}: {names}?")
+    rest = [w for w in parts.where if w not in several]
+    arguments: dict[str, Any] = {"measure": measures[0].name, "by": by.name}
+    if groups:
+        arguments["groups"] = groups
+    return Intent("compare", arguments | ({"where": rest} if rest else {}))
+
+
+def _crosstab(parts: Parts, share: str = "") -> Intent:
+    named = [*parts.by, *parts.others]
+    named = list(dict.fromkeys(named))
+    if len(named) < 2:
+        return ask(
+            "A crosstab needs two columns, such as: crosstab of "
+            + " and ".join(c.name for c in parts.schema.groups[:2])
+        )
+    arguments: dict[str, Any] = {"rows": named[0].name, "columns": named[1].name}
+    if parts.measures:
+        arguments["measure"] = parts.measures[0].name
+        if parts.aggregates:
+            arguments["aggregate"] = parts.aggregates[0]
+    if share or has(stems(parts.text), lex.SHARE):
+        arguments["normalize"] = share or "rows"
+    return Intent("crosstab", _where(parts, **arguments))
+
+
+def _is_trend(tokens: list[str], parts: Parts) -> bool:
+    if not parts.schema.dates:
+        return False
+    return has(tokens, lex.TREND) or (
+        bool(parts.interval) and parts.interval != "weekday" and not parts.limit
+    )
+
+
+def _trend(parts: Parts) -> Intent:
+    if again := unclear(parts):
+        return again
+    measure = _measure(parts)
+    if isinstance(measure, Intent):
+        return measure
+    if parts.interval == "weekday":
+        return _query(stems(parts.text), parts)
+    return Intent("trend", _where(parts, **_series(parts, measure)))
+
+
+def _series(parts: Parts, measure: Column | None) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    if measure is not None:
+        named = [a for a in parts.aggregates if a != "count"]
+        arguments["measure"] = measure.name
+        arguments["aggregate"] = named[0] if named else "mean" if is_rate(measure) else "sum"
+    dates = [c for c in [*parts.by, *parts.others] if c.timed]
+    if dates:
+        arguments["date"] = dates[0].name
+    groups = [c for c in [*parts.by, *parts.others] if not c.timed]
+    if groups:
+        arguments["by"] = groups[0].name
+    if parts.interval:
+        arguments["interval"] = parts.interval
+    return arguments
+
+
+def _chart(tokens: list[str], parts: Parts) -> Intent:
+    if again := unclear(parts):
+        return again
+    kind = parts.chart if parts.chart != "auto" else _best_chart(tokens, parts)
+    groups = [c for c in [*parts.by, *parts.others] if not c.numeric]
+    numbers = [*parts.measures, *[c for c in parts.by if c.numeric and c not in parts.measures]]
+    if kind == "heatmap":
+        if len(groups) >= 2:
+            return Intent("show", _where(parts, kind=kind, **_cells(parts, groups, numbers)))
+        return Intent("show", _where(parts, kind=kind))
+    if kind == "scatter":
+        if len(numbers) < 2:
+            names = ", ".join(c.name for c in parts.schema.measures[:8])
+            return ask(f"A scatter chart needs two number columns; choose from: {names}.")
+        extra = {"by": groups[0].name} if groups else {}
+        return Intent("show", _where(parts, kind=kind, x=numbers[0].name, y=numbers[1].name, **extra))
+    if kind == "histogram":
+        columns = numbers or groups
+        if not columns:
+            return ask("A histogram of which column: " + _choices(parts.schema) + "?")
+        return Intent("show", _where(parts, kind=kind, x=columns[0].name))
+    if kind == "box":
+        if not numbers:
+            return ask("A box plot of which column: " + _choices(parts.schema) + "?")
+        extra = {"by": groups[0].name} if groups else {}
+        return Intent("show", _where(parts, kind=kind, y=numbers[0].name, **extra))
+    return _grouped_chart(tokens, parts, kind, groups)
+
+
+def _choices(schema: Schema) -> str:
+    return ", ".join(c.name for c in schema.measures[:8])
+
+
+def _cells(parts: Parts, groups: list[Column], numbers: list[Column]) -> dict[str, Any]:
+    cells: dict[str, Any] = {"x": groups[0].name, "by": groups[1].name}
+    if numbers:
+        cells["y"] = numbers[0].name
+        cells["aggregate"] = (
+            parts.aggregates[0] if parts.aggregates else "mean" if is_rate(numbers[0]) else "sum"
+        )
+    return cells
+
+
+def _best_chart(tokens: list[str], parts: Parts) -> str:
+    """Without a named kind: time a line, two numbers a scatter, one number alone a histogram, else bars."""
+    if parts.interval and parts.interval != "weekday":
+        return "line"
+    if has(tokens, lex.TREND) or any(c.timed for c in [*parts.by, *parts.others]):
+        return "line"
+    if has(tokens, lex.DISTRIBUTION):
+        return "histogram"
+    if len(parts.measures) == 2 and not parts.aggregates and not parts.by:
+        return "scatter"
+    if parts.measures and not parts.by and not parts.others and not parts.aggregates:
+        return "histogram"
+    return "bar"
+
+
+def _grouped_chart(tokens: list[str], parts: Parts, kind: str, groups: list[Column]) -> Intent:
+    measure = _measure(parts)
+    if isinstance(measure, Intent):
+        return measure
+    timed = [c for c in groups if c.timed]
+    named = [c for c in groups if not c.timed]
+    arguments: dict[str, Any] = {"kind": kind}
+    if parts.interval or timed or (kind in ("line", "area") and parts.schema.dates and not named):
+        date = timed[0] if timed else parts.schema.dates[0]
+        arguments["x"] = date.name
+        if named:
+            arguments["by"] = named[0].name
+    elif named:
+        arguments["x"] = named[0].name
+        if len(named) > 1:
+            arguments["by"] = named[1].name
+    else:
+        options = ", ".join(c.name for c in parts.schema.groups[:6])
+        return ask(f"A {kind} chart by what: {options}?" if options else cannot(parts.schema))
+    if measure is not None:
+        kept = [a for a in parts.aggregates if a != "count"] or parts.aggregates
+        arguments |= {
+            "y": measure.name,
+            "aggregate": kept[0] if kept else "mean" if is_rate(measure) else "sum",
+        }
+    if parts.interval:
+        arguments["interval"] = parts.interval
+    if parts.limit:
+        arguments["limit"] = parts.limit
+    return Intent("show", _where(parts, **arguments))

@@ -1,0 +1,1 @@
+"""What agents may call. Each tool is one analysis; its docstring is what the model reads."""

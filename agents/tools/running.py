@@ -1,0 +1,109 @@
+"""How every tool runs: in a thread, on the session's own worker, its result stored, errors as values."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+from google.adk.tools.base_tool import BaseTool
+from google.adk.tools.tool_context import ToolContext
+from google.genai import types
+from pydantic import BaseModel
+
+from agents.workspace import workspace
+from analysis.conditions import Condition
+from analysis.engine import Engine
+from analysis.errors import AnalysisError
+from analysis.present import frame, to_model
+from storage.errors import StorageError
+from storage.keys import SessionKey
+from storage.results import Result
+
+logger = logging.getLogger(__name__)
+
+
+class Filter(BaseModel):
+    """One condition on a column."""
+
+    column: str
+    """Column name."""
+    op: str = "equals"
+    """equals, not_equals, greater_than, less_than, at_least, at_most, between, contains, starts_with,
+    ends_with, in, not_in, is_missing or is_present."""
+    value: str | float | bool | None = None
+    """The value; a date as 2024, 2024-03 or 2024-03-05."""
+    values: list[str | float] = []
+    """Several values, for between (low, high), in and not_in."""
+
+
+def conditions(filters: list[Filter] | None) -> list[Condition]:
+    """Filters as the analyses take them; a model may have sent plain dictionaries."""
+    found: list[Condition] = []
+    for item in filters or []:
+        given = item if isinstance(item, Filter) else Filter.model_validate(item)
+        value = given.values if given.values else given.value
+        found.append({"column": given.column, "op": given.op, "value": value})
+    return found
+
+
+def session_key(context: ToolContext) -> SessionKey:
+    """The session that a tool was called in."""
+    session = context.session
+    return SessionKey(session.app_name, session.user_id, session.id)
+
+
+async def run(context: ToolContext, analysis: Callable[[Engine], Result]) -> dict[str, Any]:
+    """Runs the analysis and stores its result; returns what the model reads.
+
+    An error comes back as {"status": "error", "kind", "message", "suggestions"}.
+    """
+    place, key = workspace(), session_key(context)
+    invocation_id = context.invocation_id
+
+    def work() -> Result:
+        datasets = place.store.datasets.for_session(key)
+        worker = place.pool.worker(key.session_id)
+        result = analysis(Engine(worker, datasets, key=key, invocation_id=invocation_id))
+        place.store.results.save(result)
+        return result
+
+    try:
+        result = await asyncio.to_thread(work)
+    except AnalysisError as error:
+        return failure(error.kind, str(error), error.suggestions)
+    answer = to_model(result)
+    if problem := await keep_artifact(context, result):
+        answer["notes"] = [*answer["notes"], problem]
+    return answer
+
+
+def failure(kind: str, message: str, suggestions: list[str] | None = None) -> dict[str, Any]:
+    """An error as a value that the model can act on."""
+    return {
+        "status": "error", "kind": kind, "message": message, "suggestions": suggestions or [],
+    }  # fmt: skip
+
+
+async def keep_artifact(context: ToolContext, result: Result) -> str:
+    """Saves the numbers as a CSV artifact, one more version each time; says when it could not."""
+    name = f"{re.sub(r'[^a-z0-9]+', '-', result.title.lower()).strip('-')[:60] or result.tool}.csv"
+    data = (await asyncio.to_thread(frame, result)).to_csv(index=False).encode()
+    try:
+        await context.save_artifact(name, types.Part.from_bytes(data=data, mime_type="text/csv"))
+    except (OSError, ValueError) as error:
+        logger.warning("artifact %s was not saved: %s", name, error)
+        return "The copy of these numbers as a file could not be saved."
+    return ""
+
+
+def on_tool_error(
+    tool: BaseTool, args: dict[str, Any], tool_context: ToolContext, error: Exception
+) -> dict[str, Any]:
+    """A bug or a lost store in a tool: logged whole, told plainly, and the turn goes on."""
+    logger.error("tool %s failed with %s", tool.name, sorted(args), exc_info=error)
+    if isinstance(error, StorageError):
+        return failure("store_unavailable", str(error))
+    if isinstance(error, (ValueError, TypeError)) and type(error).__name__ == "ValidationError":
+        return failure("bad_arguments", "The arguments do not fit this tool; see its description.")
+    return failure("internal", f"The tool {tool.name} failed. Try another way to the answer.")

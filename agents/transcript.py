@@ -1,0 +1,85 @@
+"""From ADK's events to what a reader sees: text as it streams, steps, results, the error if any."""
+
+from typing import Any
+
+from google.adk.events.event import Event
+from google.genai import types
+
+from agents import model_errors, steps
+from storage.turns import TurnRecord
+
+
+class Transcript:
+    """Fills a turn's record from the events of one run."""
+
+    def __init__(self, record: TurnRecord) -> None:
+        self.record = record
+        self.structural = False
+        """Whether the last event changed more than the text."""
+        self._live: dict[str, Any] | None = None
+        self._steps: dict[str, dict[str, Any]] = {}
+        self._said_since_step = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether something was said after the last step."""
+        return self._said_since_step
+
+    def take(self, event: Event) -> None:
+        """One event. An error is kept, not shown twice: ADK yields it and raises it."""
+        self.record.invocation_id = event.invocation_id or self.record.invocation_id
+        self.structural = False
+        if event.author != "user":
+            for part in (event.content.parts or []) if event.content else []:
+                self._part(part, partial=bool(event.partial))
+        if not event.partial:
+            self._live = None
+            if event.usage_metadata and event.usage_metadata.total_token_count:
+                self.record.tokens += event.usage_metadata.total_token_count
+        if event.error_code and self.record.error is None:
+            self.record.error = model_errors.from_event(event.error_code).as_json()
+            self.structural = True
+
+    def close_steps(self) -> None:
+        """Steps that never ended have failed."""
+        for step in self._steps.values():
+            if step["status"] == "running":
+                step |= {"status": "failed", "detail": "Not finished."}
+
+    def _part(self, part: types.Part, *, partial: bool) -> None:
+        if part.text and not part.thought:
+            self._text(part.text, partial=partial)
+        elif part.function_call and not partial:
+            self._call(part.function_call)
+        elif part.function_response:
+            self._answer(part.function_response)
+
+    def _text(self, text: str, *, partial: bool) -> None:
+        if self._live is None:
+            self._live = {"kind": "text", "text": ""}
+            self.record.parts.append(self._live)
+        self._live["text"] = self._live["text"] + text if partial else text
+        self._said_since_step = bool(self._live["text"].strip())
+
+    def _call(self, call: types.FunctionCall) -> None:
+        self._live = None
+        self._said_since_step = False
+        self.structural = True
+        name, arguments = call.name or "", dict(call.args or {})
+        step = {
+            "kind": "step", "tool": name, "label": steps.label(name, arguments),
+            "status": "running", "detail": "",
+        }  # fmt: skip
+        self._steps[call.id or name] = step
+        self.record.parts.append(step)
+
+    def _answer(self, answer: types.FunctionResponse) -> None:
+        self.structural = True
+        step = self._steps.get(answer.id or answer.name or "")
+        response = dict(answer.response or {})
+        failed = response.get("status") == "error" or "error" in response
+        if step is not None:
+            detail = str(response.get("message") or response.get("error") or "") if failed else ""
+            step |= {"status": "failed" if failed else "done", "detail": detail}
+        if response.get("result_id") and answer.name != "find_values":
+            self.record.parts.append({"kind": "result", "id": response["result_id"]})

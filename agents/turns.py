@@ -1,0 +1,232 @@
+"""Turns: one question and its answer, run in the background, whoever is watching.
+
+A turn belongs to the server. It runs on the one event loop; pages follow its record and may come and go.
+What was produced is stored as it appears, so a stop, a failure or a killed server loses none of it.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any
+
+from google.adk.agents._streaming_mode import StreamingMode
+from google.adk.agents.run_config import RunConfig
+from google.adk.runners import Runner
+from google.adk.sessions.base_session_service import GetSessionConfig
+from google.adk.telemetry.context import TelemetryConfig
+from google.genai import types
+
+from agents import model_errors
+from agents.settings import Settings
+from agents.transcript import Transcript
+from sandbox.pool import WorkerPool
+from storage.keys import SessionKey
+from storage.store import Store
+from storage.turns import TurnRecord
+
+logger = logging.getLogger(__name__)
+SAVE_SECONDS = 0.5
+STOP_SECONDS = 1.0
+CLOSE_SECONDS = 5.0
+QUESTIONS_REMEMBERED = 12
+TITLE_LENGTH = 60
+
+
+class TurnRefused(Exception):
+    """A question cannot be taken now; the message says why."""
+
+
+class RunningTurn:
+    """A turn that is being answered; `record` is what there is so far."""
+
+    def __init__(self, record: TurnRecord) -> None:
+        self.record = record
+        self.version = 0
+        """Grows with every change."""
+        self.done = False
+        self.ending = ""
+        """stopped or interrupted, once somebody asked for it."""
+        self.abort = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        self._changed = threading.Condition()
+
+    def wait(self, version: int, timeout: float) -> bool:
+        """Blocks until something is newer than `version`; False after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.version > version or self.done, timeout)
+
+    def change(self, *, done: bool = False) -> None:
+        """Tells those who wait."""
+        with self._changed:
+            self.version += 1
+            self.done = self.done or done
+            self._changed.notify_all()
+
+
+class Turns:
+    """Starts, follows, stops and recovers turns; every call is safe from any thread."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        pool: WorkerPool,
+        settings: Settings,
+        submit: Callable[[Coroutine[Any, Any, None]], Future[None]],
+        call: Callable[[Callable[[], Any]], Any],
+        runner: Callable[[], tuple[Runner, str]],
+        owner: str,
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        self._settings = settings
+        self._submit = submit
+        self._call = call
+        self._runner = runner
+        self._owner = owner
+        self._running: dict[SessionKey, RunningTurn] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def start(self, key: SessionKey, question: str) -> RunningTurn:
+        """Stores the question and begins the answer.
+
+        Raises TurnRefused while another answer is being made in this session, or at shutdown.
+        """
+        with self._lock:
+            if self._closed:
+                raise TurnRefused("The app is shutting down. Ask again when it is back.")
+            if key in self._running:
+                raise TurnRefused("An answer is still being made here. Wait for it, or stop it.")
+            conversation = self._store.conversations.get(key)
+            mode = conversation.mode if conversation else "direct"
+            record = self._store.turns.start(key, question, mode, "", self._owner)
+            running = self._running[key] = RunningTurn(record)
+        self._store.conversations.set_title_if_empty(key, title(question))
+        self._submit(self._run(running))
+        return running
+
+    def running(self, key: SessionKey) -> RunningTurn | None:
+        """The turn being answered in a session, if any."""
+        with self._lock:
+            return self._running.get(key)
+
+    def stop(self, key: SessionKey) -> None:
+        """Ends the running turn of a session: the model's call and running code; keeps the rest."""
+        running = self.running(key)
+        if running is not None:
+            self._end(running, "stopped")
+
+    def retry(self, turn_id: str) -> RunningTurn:
+        """Asks a stored turn's question again. Raises TurnRefused when there is no such turn."""
+        record = self._store.turns.get(turn_id)
+        if record is None:
+            raise TurnRefused("This question is no longer stored.")
+        return self.start(record.key, record.question)
+
+    def close(self) -> None:
+        """Ends all turns as interrupted and waits for them."""
+        with self._lock:
+            self._closed = True
+            open_turns = list(self._running.values())
+        for running in open_turns:
+            self._end(running, "interrupted")
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for running in open_turns:
+            while not running.done and time.monotonic() < deadline:
+                running.wait(running.version, 0.1)
+
+    def _end(self, running: RunningTurn, how: str) -> None:
+        running.ending = running.ending or how
+        self._call(running.abort.set)
+        self._pool.kill(running.record.key.session_id)
+        self._submit(self._cancel_later(running))
+
+    async def _cancel_later(self, running: RunningTurn) -> None:
+        if running.task is not None:
+            await asyncio.wait({running.task}, timeout=STOP_SECONDS)
+            running.task.cancel()
+
+    async def _run(self, running: RunningTurn) -> None:
+        running.task = asyncio.current_task()
+        record, transcript = running.record, Transcript(running.record)
+        try:
+            async with asyncio.timeout(self._settings.turn_timeout_seconds):
+                await self._follow(running, transcript)
+            if record.error is None and not transcript.answered:
+                record.error = model_errors.make("empty").as_json()
+        except asyncio.CancelledError:
+            if not running.ending:
+                running.ending = "interrupted"
+        except TimeoutError:
+            self._pool.kill(record.key.session_id)
+            record.error = model_errors.make("timeout").as_json()
+        except Exception as error:
+            logger.warning("a turn failed: %s", type(error).__name__)
+            record.error = model_errors.from_exception(error).as_json()
+        finally:
+            self._finish(running, transcript)
+
+    async def _follow(self, running: RunningTurn, transcript: Transcript) -> None:
+        runner, label = await asyncio.to_thread(self._runner)
+        record, key = running.record, running.record.key
+        record.model = label
+        saved = 0.0
+        async for event in runner.run_async(
+            user_id=key.user_id,
+            session_id=key.session_id,
+            new_message=types.Content(role="user", parts=[types.Part(text=record.question)]),
+            run_config=await self._run_config(key),
+            abort_signal=running.abort,
+        ):
+            transcript.take(event)
+            if transcript.structural or time.monotonic() - saved > SAVE_SECONDS:
+                saved = time.monotonic()
+                await asyncio.to_thread(self._store.turns.save, record)
+            running.change()
+
+    async def _run_config(self, key: SessionKey) -> RunConfig:
+        window = await asyncio.to_thread(self._window, key)
+        return RunConfig(
+            streaming_mode=StreamingMode.SSE,
+            max_llm_calls=self._settings.max_model_calls,
+            get_session_config=window,
+            telemetry=TelemetryConfig(genai_semconv_stability_opt_in="stable"),
+        )
+
+    def _window(self, key: SessionKey) -> GetSessionConfig | None:
+        """The last questions with all that followed: whole turns, so no call loses its answer."""
+        counting = getattr(self._store.sessions, "events_since_question", None)
+        if counting is None:
+            return None
+        events = counting(
+            app_name=key.app_name, user_id=key.user_id, session_id=key.session_id,
+            questions=QUESTIONS_REMEMBERED,
+        )  # fmt: skip
+        return GetSessionConfig(num_recent_events=events) if events else None
+
+    def _finish(self, running: RunningTurn, transcript: Transcript) -> None:
+        record = running.record
+        transcript.close_steps()
+        record.status = running.ending or ("failed" if record.error else "completed")
+        if running.ending:
+            record.error = None
+        record.finished_at = time.time()
+        try:
+            self._store.turns.save(record)
+            self._store.conversations.add_usage(record.key, turns=1, tokens=record.tokens)
+        finally:
+            with self._lock:
+                self._running.pop(record.key, None)
+            running.change(done=True)
+
+
+def title(question: str) -> str:
+    """The conversation's title: the question's first line, cut at a word."""
+    line = " ".join(question.split())
+    if len(line) <= TITLE_LENGTH:
+        return line
+    return line[:TITLE_LENGTH].rsplit(" ", 1)[0] + "…"

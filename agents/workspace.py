@@ -1,0 +1,57 @@
+"""What tools work with: the store and the worker processes of this server, opened once.
+
+The page opens it at start; `adk web` and `adk run` open it at the first use.
+"""
+
+import tempfile
+import threading
+from pathlib import Path
+
+from agents.settings import Settings
+from sandbox.pool import WorkerPool
+from storage.store import Store
+
+
+class Workspace:
+    """Store and pool under one home. Raises StoreUnavailable when the home cannot be used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._temporary = None if settings.persistent else tempfile.TemporaryDirectory()
+        home = Path(self._temporary.name) if self._temporary else settings.home
+        self.store = Store(home, persistent=settings.persistent)
+        self.pool = WorkerPool()
+
+    def close(self) -> None:
+        """Ends the workers and closes the store."""
+        self.pool.close()
+        self.store.close()
+        if self._temporary:
+            self._temporary.cleanup()
+
+
+_lock = threading.Lock()
+_opened: Workspace | None = None
+
+
+def open_workspace(settings: Settings) -> Workspace:
+    """Opens the process's workspace, or returns the one that is open."""
+    global _opened
+    with _lock:
+        if _opened is None:
+            _opened = Workspace(settings)
+        return _opened
+
+
+def workspace() -> Workspace:
+    """The process's workspace, opened with default settings if need be."""
+    return open_workspace(Settings.load()) if _opened is None else _opened
+
+
+def close_workspace() -> None:
+    """Closes it; the next use opens it anew."""
+    global _opened
+    with _lock:
+        opened, _opened = _opened, None
+    if opened is not None:
+        opened.close()

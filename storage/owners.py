@@ -1,0 +1,41 @@
+"""Which server processes are alive, so that only a dead one's turns are called interrupted.
+
+Each process holds a lock on a file of its own; the system lets go of it when the process ends, however
+it ends, which a process number alone would not tell.
+"""
+
+import fcntl
+import uuid
+from pathlib import Path
+
+
+class Owner:
+    """This process, alive for as long as the object is open."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name = uuid.uuid4().hex
+        self._folder = folder
+        self._path = folder / f"{self.name}.lock"
+        self._file = self._path.open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def alive(self) -> set[str]:
+        """Names of the processes that run now; files of dead ones are removed."""
+        found = {self.name}
+        for path in self._folder.glob("*.lock"):
+            if path == self._path:
+                continue
+            with path.open("r+") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    found.add(path.stem)
+                    continue
+                path.unlink(missing_ok=True)
+        return found
+
+    def close(self) -> None:
+        """Lets go."""
+        self._path.unlink(missing_ok=True)
+        self._file.close()
