@@ -5,6 +5,7 @@ same page from the store, and re-attach to the answer that is being made.
 """
 
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,9 +14,11 @@ from agents.turns import TurnRefused
 from storage.conversations import Conversation
 from storage.errors import StorageError
 from storage.keys import SessionKey
-from ui import composer, data_panel, sidebar, style, text, turn
+from ui import composer, data_panel, scroll, sidebar, style, text, turn
 from ui.person import user_id
 
+# A file of ours: Streamlit fetches the picture of a symbol from the network.
+ICON = Path(__file__).parent / "static" / "icon.png"
 SESSION_PARAMETER = "session"
 TURNS_SHOWN = 20
 WATCH_SECONDS = 2
@@ -25,7 +28,7 @@ def main() -> None:
     """Draws the whole page once."""
     st.set_page_config(
         page_title="Data Analysis Assistant",
-        page_icon=":material/query_stats:",
+        page_icon=str(ICON),
         layout="wide",
         initial_sidebar_state="expanded",
     )
@@ -111,12 +114,15 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
     if dataset is not None and running is None and not history:
         composer.suggestions(dataset, ask)
 
+    if history and running is None:
+        scroll.to_newest(f"{history[-1].id}-ended")
     if running is None:
         composer.render(dataset, ask, None)
         _watch(assistant, key, len(history))
         return
     composer.render(dataset, ask, lambda: assistant.turns.stop(key))
     turn.question(running.record)
+    scroll.to_newest(running.record.id)
     turn.tail(running, result)
     st.rerun()
 

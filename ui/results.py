@@ -3,13 +3,14 @@
 from typing import Any, cast
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from analysis.present import frame
 from storage.results import Result
 from ui import text
 
-ROW_PIXELS = 35
+TABLE_PIXELS = 430
 MAX_TABLE_ROWS_SHOWN = 12
 LANGUAGE_NAMES = {"sql": "SQL", "python": "Python"}
 ENGINE_NAMES = {"duckdb": "DuckDB", "scipy": "SciPy", "python": "Python"}
@@ -18,13 +19,12 @@ ENGINE_NAMES = {"duckdb": "DuckDB", "scipy": "SciPy", "python": "Python"}
 def render(result: Result) -> None:
     """Draws one stored result."""
     with st.container(key=f"result-{result.id}", gap="small"):
-        st.markdown(f"**{text.literal(result.title)}**")
-        if result.kind == "figure":
-            _figure(result)
-        elif result.kind == "value":
+        if result.kind == "value":
             _values(result)
         else:
-            _table(result)
+            st.markdown(f"**{text.literal(result.title)}**")
+            draw = _figure if result.kind == "figure" else _table
+            draw(result)
         st.caption(text.literal(basis(result)))
         if result.notes:
             st.caption(text.listing(result.notes))
@@ -46,8 +46,10 @@ def basis(result: Result) -> str:
 
 
 def _figure(result: Result) -> None:
+    # The template through which the page's theme colours a figure.
+    figure = go.Figure(result.output["figure"]).update_layout(template="streamlit")
     st.plotly_chart(
-        result.output["figure"],
+        figure,
         key=f"figure-{result.id}",
         alt=result.output.get("alt") or result.title,
         config={
@@ -59,11 +61,13 @@ def _figure(result: Result) -> None:
 
 def _values(result: Result) -> None:
     data = frame(result)
-    columns = list(data.columns)
+    alone = len(data.columns) == 1
+    if not alone:
+        st.markdown(f"**{text.literal(result.title)}**")
     with st.container(horizontal=True, gap="small"):
-        for name in columns:
+        for name in data.columns:
             st.metric(
-                text.literal(str(name)),
+                text.literal(result.title if alone else str(name)),
                 format_value(data.iloc[0][name]),
                 border=True,
                 width="content",
@@ -72,12 +76,11 @@ def _values(result: Result) -> None:
 
 def _table(result: Result) -> None:
     data = frame(result)
-    shown = min(len(data), MAX_TABLE_ROWS_SHOWN)
     st.dataframe(
         data,
         key=f"table-{result.id}",
         hide_index=True,
-        height=(shown + 1) * ROW_PIXELS + 3,
+        height="content" if len(data) <= MAX_TABLE_ROWS_SHOWN else TABLE_PIXELS,
         column_config=number_columns(data),
         alt=f"Table: {result.title}",
     )

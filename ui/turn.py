@@ -37,24 +37,26 @@ def finished(record: TurnRecord, result: Callable[[str], Any], retry: Callable[[
 def tail(running: RunningTurn, result: Callable[[str], Any]) -> None:
     """Draws a running turn until it ends; everything so far comes first."""
     with st.chat_message("assistant", avatar=ASSISTANT_ICON):
-        body = st.container()
+        areas = {kind: st.container() for kind in ("step", "text", "result")}
         waiting = st.empty()
-        slots: list[Any] = []
-        drawn: list[list[Part]] = []
+        slots: dict[tuple[str, int], Any] = {}
+        drawn: dict[tuple[str, int], list[Part]] = {}
         while True:
             version, done = running.version, running.done
-            current = blocks(running.record.parts)
-            for index, block in enumerate(current):
-                if index == len(slots):
-                    slots.append(body.empty())
-                    drawn.append([])
-                if drawn[index] != block:
-                    with slots[index].container():
+            numbers = dict.fromkeys(areas, 0)
+            for block in blocks(running.record.parts):
+                kind = block[0]["kind"]
+                place = (kind, numbers[kind])
+                numbers[kind] += 1
+                if drawn.get(place) != block:
+                    if place not in slots:
+                        slots[place] = areas[kind].empty()
+                    with slots[place].container():
                         _draw(block, result, running=not done)
-                    drawn[index] = [dict(part) for part in block]
+                    drawn[place] = [dict(part) for part in block]
             if done:
                 return
-            if current and current[-1][0]["kind"] == "text":
+            if numbers["text"]:
                 waiting.empty()
             else:
                 waiting.caption(":material/progress_activity: Working")
@@ -62,14 +64,11 @@ def tail(running: RunningTurn, result: Callable[[str], Any]) -> None:
 
 
 def blocks(parts: Sequence[Part]) -> list[list[Part]]:
-    """Parts in order, neighbouring steps taken together."""
-    grouped: list[list[Part]] = []
-    for part in parts:
-        if grouped and part["kind"] == "step" and grouped[-1][0]["kind"] == "step":
-            grouped[-1].append(part)
-        else:
-            grouped.append([part])
-    return grouped
+    """What to draw, in the order a reader wants it: the steps together, the answer, what it rests on."""
+    steps = [part for part in parts if part["kind"] == "step"]
+    said = [[part] for part in parts if part["kind"] == "text" and part["text"].strip()]
+    shown = [[part] for part in parts if part["kind"] == "result"]
+    return [*([steps] if steps else []), *said, *shown]
 
 
 def _draw(block: list[Part], result: Callable[[str], Any], *, running: bool) -> None:

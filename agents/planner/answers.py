@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 Response = dict[str, Any]
+UNITS = ("year", "quarter", "month", "week", "day", "hour", "weekday")
 
 
 def number(value: Any) -> str:
@@ -76,17 +77,34 @@ def _groups(columns: list[str], rows: list[list[Any]], response: Response, keys:
     if not ranked:
         return f"{count:,} groups."
     if len(ranked) == 1:
-        return f"{_row_name(ranked[0], keys)}: {_label(measure)} **{number(ranked[0][index])}**."
+        return f"{_row_name(ranked[0], columns, keys)}: {_label(measure)} **{number(ranked[0][index])}**."
     high, low = max(ranked, key=lambda r: r[index]), min(ranked, key=lambda r: r[index])
     whole = "" if count == len(rows) else f" among the first {len(rows)}"
     return (
-        f"{_sentence(_label(measure))} is highest for {_row_name(high, keys)} (**{number(high[index])}**) and lowest "
-        f"for {_row_name(low, keys)} (**{number(low[index])}**){whole}; {count:,} groups."
+        f"{_sentence(_label(measure))} is highest for {_row_name(high, columns, keys)} "
+        f"(**{number(high[index])}**) and lowest for {_row_name(low, columns, keys)} "
+        f"(**{number(low[index])}**){whole}; {count:,} {_group_word(columns[0])}."
     )
 
 
-def _row_name(row: list[Any], keys: int) -> str:
-    return ", ".join(name(value) for value in row[:keys])
+def _group_word(column: str) -> str:
+    """What the rows of a grouped table are: periods or groups."""
+    unit = next((u for u in UNITS if column == u or column.endswith(f"({u})")), "")
+    return f"{unit}s" if unit else "groups"
+
+
+def _row_name(row: list[Any], columns: list[str], keys: int) -> str:
+    return ", ".join(period(value, column) for value, column in zip(row, columns[:keys], strict=False))
+
+
+def period(value: Any, column: str) -> str:
+    """A group's name; a month's first day as the month, a year's as the year."""
+    if isinstance(value, str) and value[4:5] == "-" and value[-3:] == "-01":
+        if column == "year" or column.endswith("(year)"):
+            return value[:4]
+        if column == "month" or column.endswith("(month)"):
+            return value[:7]
+    return name(value)
 
 
 def _label(column: str) -> str:
@@ -105,8 +123,8 @@ def _rows(arguments: dict[str, Any], response: Response) -> str:
 def _profile(arguments: dict[str, Any], response: Response) -> str:
     facts = response["facts"]
     return (
-        f"**{facts['rows']:,}** rows and **{facts['columns']:,}** columns, {facts['numeric_columns']} of them numbers; "
-        f"{facts['complete_columns']} columns have no missing values."
+        f"**{facts['rows']:,}** rows and **{facts['columns']:,}** columns, "
+        f"{facts['numeric_columns']} of them numbers; {facts['complete_columns']} columns have no missing values."
     )
 
 
@@ -130,10 +148,12 @@ def _describe(arguments: dict[str, Any], response: Response) -> str:
             f"{number(row['standard deviation'])}; from {number(row['lowest'])} to {number(row['highest'])}."
         )
     if "earliest" in row:
-        return f"From **{row['earliest']}** to **{row['latest']}**, on {number(row['different days'])} different days."
+        days = number(row["different days"])
+        return f"From **{row['earliest']}** to **{row['latest']}**, on {days} different days."
     facts = response["facts"]
     first = response["rows"][0] if response["rows"] else ["", 0]
-    return f"**{facts['distinct']:,}** different values; the most frequent is {name(first[0])} ({number(first[1])} rows)."
+    most = f"{name(first[0])} ({number(first[1])} rows)"
+    return f"**{facts['distinct']:,}** different values; the most frequent is {most}."
 
 
 def _correlate(arguments: dict[str, Any], response: Response) -> str:
@@ -194,9 +214,14 @@ def _trend(arguments: dict[str, Any], response: Response) -> str:
     (start, first), (end, last) = values[0], values[-1]
     high = max(values, key=lambda v: v[1])
     low = min(values, key=lambda v: v[1])
+
+    def said(moment: Any) -> str:
+        return period(moment, columns[0])
+
     return (
-        f"{_sentence(_label(columns[1]))} went from **{number(first)}** ({start}) to **{number(last)}** ({end}); "
-        f"highest {number(high[1])} ({high[0]}), lowest {number(low[1])} ({low[0]})."
+        f"{_sentence(_label(columns[1]))} went from **{number(first)}** ({said(start)}) to "
+        f"**{number(last)}** ({said(end)}); highest {number(high[1])} ({said(high[0])}), "
+        f"lowest {number(low[1])} ({said(low[0])})."
     )
 
 

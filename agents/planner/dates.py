@@ -157,9 +157,10 @@ def _value(tokens: list[str], index: int, *, anchored: bool) -> tuple[str, int]:
         return "-".join([parts[0], *(p.zfill(2) for p in parts[1:])]), 1
     if token in MONTHS:
         return _month(tokens, index, anchored=anchored)
-    if token.isdigit() and len(token) <= 2 and index + 2 < len(tokens) and tokens[index + 1] in MONTHS:
-        if _is_year(tokens[index + 2]):
-            return f"{tokens[index + 2]}-{MONTHS[tokens[index + 1]]:02}-{int(token):02}", 3
+    day_first = tokens[index : index + 3]
+    written = len(day_first) == 3 and day_first[1] in MONTHS and _is_year(day_first[2])
+    if token.isdigit() and len(token) <= 2 and written:
+        return f"{day_first[2]}-{MONTHS[day_first[1]]:02}-{int(token):02}", 3
     if _is_year(token) and anchored:
         return token, 1
     return "", 0

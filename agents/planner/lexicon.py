@@ -117,9 +117,18 @@ SYNONYMS = {
     "category": ["type", "kind"],
     "age": ["old"],
 }
-STOP = set(
-    ["a", "an", "the", "of", "in", "on", "at", "is", "are", "was", "were", "be", "been", "do", "does", "did", "what", "which", "who", "whom", "how", "show", "me", "give", "tell", "please", "can", "could", "you", "i", "we", "us", "our", "my", "for", "to", "from", "with", "and", "or", "by", "per", "each", "it", "its", "this", "that", "these", "those", "there", "have", "has", "had", "than", "then", "as", "all", "any", "some", "much", "many", "most", "value", "number", "where", "when", "only", "just", "between", "across", "over", "under", "above", "below", "more", "less", "least", "top", "bottom", "data", "dataset", "table", "file", "column", "row", "chart", "plot", "graph", "draw", "list", "find", "get", "display", "compute", "calculate", "about", "into", "their", "her", "his", "if", "not", "no", "so", "but", "also", "now", "same", "instead", "out", "up", "down", "s", "t", "d"]
-)
+STOP = {
+    "a", "an", "the", "of", "in", "on", "at", "is", "are", "was", "were", "be", "been", "do", "does",
+    "did", "what", "which", "who", "whom", "how", "show", "me", "give", "tell", "please", "can",
+    "could", "you", "i", "we", "us", "our", "my", "for", "to", "from", "with", "and", "or", "by", "per",
+    "each", "it", "its", "this", "that", "these", "those", "there", "have", "has", "had", "than",
+    "then", "as", "all", "any", "some", "much", "many", "most", "value", "number", "where", "when",
+    "only", "just", "between", "across", "over", "under", "above", "below", "more", "less", "least",
+    "top", "bottom", "data", "dataset", "table", "file", "column", "row", "chart", "plot", "graph",
+    "draw", "list", "find", "get", "display", "compute", "calculate", "about", "into", "their", "her",
+    "his", "if", "not", "no", "so", "but", "also", "now", "same", "instead", "out", "up", "down", "s",
+    "t", "d",
+}  # fmt: skip
 KNOWN = {
     word
     for listed in (
@@ -130,7 +139,8 @@ KNOWN = {
     for phrase in listed
     for word in phrase.split()
 } | {
-    "date", "first", "last", "group", "grouped", "true", "false", "yes", "make", "made", "spearman", "pearson",
+    "date", "first", "last", "group", "grouped", "true", "false", "yes", "make", "made", "spearman",
+    "pearson",
     "z", "score", "zscore", "iqr", "whole", "every", "want", "need", "know", "see", "look", "like",
     "would", "will", "one", "two", "far", "long", "big", "high", "low", "sort", "sorted", "order", "ordered",
     "versus", "against", "vs", "rest", "month", "year", "week", "day", "hour", "quarter", "weekday", "time",

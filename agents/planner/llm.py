@@ -129,11 +129,8 @@ def _looked_up(intent: Intent, response: dict[str, Any]) -> tuple[list[Call], st
     exact = [row for row in rows if row[3]] or rows
     columns = list(dict.fromkeys(row[0] for row in exact))
     if len(columns) > 1:
-        listed = ", ".join(columns)
-        return (
-            [],
-            f'"{intent.look_up}" occurs in several columns: {listed}. Say which, such as: where {columns[0]} is "{intent.look_up}".',
-        )
+        question = f'"{intent.look_up}" occurs in several columns: {", ".join(columns)}.'
+        return [], f'{question} Say which, such as: where {columns[0]} is "{intent.look_up}".'
     values = list(dict.fromkeys(row[1] for row in exact))
     if len(values) > 1 and not rows[0][3]:
         shown = "; ".join(str(value) for value in values[:6])

@@ -5,13 +5,16 @@ import re
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 WORD = re.compile(r"\d{4}-\d{1,2}(?:-\d{1,2})?|\d+(?:\.\d+)?(?![^\W\d_])|[^\W_]+|[<>]=?|=")
-QUOTED = re.compile(r"[\"“”]([^\"“”]+)[\"“”]|(?<!\w)['‘]([^'’]+)['’](?!\w)")
+# Straight and typographic quotes, the latter as escapes.
+QUOTED = re.compile(
+    r"[\"\u201c\u201d]([^\"\u201c\u201d]+)[\"\u201c\u201d]|(?<!\w)['\u2018]([^'\u2019]+)['\u2019](?!\w)"
+)
 
 
 def words(text: str) -> list[str]:
     """Lower-case words: camelCase and snake_case are cut, numbers and ISO dates stay whole."""
     spaced = CAMEL.sub(" ", THOUSANDS.sub("", text.replace("_", " ")))
-    spaced = re.sub(r"(?<=\w)['’]s\b", "", spaced)
+    spaced = re.sub(r"(?<=\w)['\u2019]s\b", "", spaced)
     return [word.lower() for word in WORD.findall(spaced)]
 
 
