@@ -108,8 +108,10 @@ class Assistant:
         """Ends running turns as interrupted, then everything else."""
         global _current
         self.turns.close()
+        self._submit(self._finish()).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
+        self._thread.join()
+        self._loop.close()
         self._owner.close()
         close_workspace()
         with _lock:
@@ -119,6 +121,17 @@ class Assistant:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+
+    async def _finish(self) -> None:
+        """Lets nothing run on after the loop."""
+        if self._runner.done() and self._runner.exception() is None:
+            await self._runner.result()[0].close()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_asyncgens()
+        await asyncio.get_running_loop().shutdown_default_executor()
 
     def _submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)

@@ -149,7 +149,7 @@ def _describe(arguments: dict[str, Any], response: Response) -> str:
         )
     if "earliest" in row:
         days = number(row["different days"])
-        return f"From **{row['earliest']}** to **{row['latest']}**, on {days} different days."
+        return f"**{row['earliest']}** to **{row['latest']}**, on {days} different days."
     facts = response["facts"]
     first = response["rows"][0] if response["rows"] else ["", 0]
     most = f"{name(first[0])} ({number(first[1])} rows)"
