@@ -68,6 +68,7 @@ CODES = {
     "OTHER": "empty",
     "FINISH_REASON_UNSPECIFIED": "empty",
     "STOP": "empty",
+    "CONTINUATION": "too_long",
     "MODEL_RETURNED_NO_CONTENT": "empty",
     "LlmCallsLimitExceededError": "limit",
     "RESOURCE_EXHAUSTED": "quota",
