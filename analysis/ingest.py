@@ -67,7 +67,7 @@ def ingest(
         options_key=OPTIONS_KEY,
         file_name=file_name,
         rows=report["rows"],
-        columns=profile_columns(worker, target, columns, originals),
+        columns=profile_columns(worker, target, report["rows"], columns, originals),
         byte_size=size,
         notes=found.notes + _report_notes(report),
         read_options=found.read_options() | {"encoding": encoding},

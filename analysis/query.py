@@ -46,7 +46,7 @@ def query(
     }  # fmt: skip
     data = engine.dataset(dataset)
     column = engine.column(data, measure) if measure else None
-    groups = [engine.column(data, name) for name in by]
+    groups = list({c.name: c for c in (engine.column(data, name) for name in by)}.values())
     names = _aggregates(aggregate, column)
     selection = select(engine, dataset, where)
     used = present(engine, selection, column)

@@ -55,6 +55,8 @@ def trend(
     moment = _date_column(engine, dataset, date)
     column = engine.column(data, measure) if measure else None
     group = engine.column(data, by) if by else None
+    if group is not None and group.name == moment.name:
+        group = None
     default = "sum" if column is None or column.kind in ("integer", "number") else "count"
     chosen = require_option(aggregate or default, AGGREGATES, "aggregate")
     unit = require_option(interval or automatic_interval(moment), INTERVALS, "interval")

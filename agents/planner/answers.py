@@ -124,7 +124,8 @@ def _profile(arguments: dict[str, Any], response: Response) -> str:
     facts = response["facts"]
     return (
         f"**{facts['rows']:,}** rows and **{facts['columns']:,}** columns, "
-        f"{facts['numeric_columns']} of them numbers; {facts['complete_columns']} columns have no missing values."
+        f"{facts['numeric_columns']} of them numbers; "
+        f"{facts['complete_columns']} columns have no missing values."
     )
 
 

@@ -1,0 +1,208 @@
+"""The worker: exact values, only reading, bounded, killable, and with nothing of ours in its environment."""
+
+import datetime as dt
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from sandbox import errors
+from sandbox.client import Limits, Worker
+from sandbox.pool import WorkerPool
+from sandbox.table import Table
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    path = tmp_path_factory.mktemp("data") / "t.parquet"
+    duckdb.sql(f"COPY (SELECT range AS n, 'x' AS s FROM range(1000)) TO '{path}' (FORMAT parquet)")
+    return {"t": path}
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    made = Worker()
+    yield made
+    made.close()
+
+
+def test_values_come_back_exact(worker: Worker) -> None:
+    row = worker.query(
+        "SELECT 170141183460469231731687303715884105727::HUGEINT AS big, 0.1 + 0.2::DOUBLE AS f, "
+        "'nan'::DOUBLE AS nan, '-infinity'::DOUBLE AS inf, 1.10::DECIMAL(5,2) AS d, "
+        "DATE '2024-02-29' AS day, "
+        "TIMESTAMP '2024-02-29 12:30:00.000001' AS ts, TIME '10:00:01' AS t, INTERVAL 90 MINUTE AS i, "
+        "'\\xAA\\x00'::BLOB AS b, true AS yes, NULL AS none, 'ä''\"' AS s, [1, 2] AS l",
+        {},
+    ).records()[0]
+    assert row["big"] == 2**127 - 1 and row["d"] == Decimal("1.10")
+    assert math.isnan(row["nan"]) and row["inf"] == -math.inf
+    assert row["day"] == dt.date(2024, 2, 29) and row["ts"] == dt.datetime(2024, 2, 29, 12, 30, 0, 1)
+    assert row["t"] == dt.time(10, 0, 1) and row["i"] == dt.timedelta(minutes=90)
+    assert row["b"] == b"\xaa\x00" and row["yes"] is True and row["none"] is None
+    assert row["s"] == "ä'\"" and row["l"] == [1, 2]
+
+
+def test_a_table_survives_json(worker: Worker, tables: dict[str, Path]) -> None:
+    table = worker.query("SELECT n, n / 3 AS f, DATE '2024-01-01' + n::INT AS d FROM t", tables)
+    assert Table.from_json(table.to_json()) == table
+    frame = table.to_pandas()
+    assert frame["n"].sum() == 499_500 and str(frame["d"].dtype).startswith("datetime64")
+
+
+def test_rows_are_limited_and_all_are_counted(worker: Worker, tables: dict[str, Path]) -> None:
+    table = worker.query("SELECT n FROM t ORDER BY n DESC", tables, limit=3)
+    assert (table.column("n"), table.row_count, table.truncated) == ([999, 998, 997], 1000, True)
+
+
+HOSTILE = [
+    "WITH a AS (COPY (SELECT 1) TO '{out}') SELECT 1",
+    "COPY (SELECT 1) TO '{out}'",
+    "SELECT 1; SELECT 2",
+    "INSERT INTO t VALUES (1, 'y')",
+    "DROP VIEW t",
+    "CREATE TABLE x AS SELECT 1",
+    "ATTACH '{out}'",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT * FROM read_text('/etc/hostname')",
+    "SELECT * FROM glob('/*')",
+    "SET enable_external_access = true",
+    "INSTALL httpfs",
+    "SELECT * FROM duckdb_settings()",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO '{out}'",
+    "EXECUTE q",
+]
+
+
+@pytest.mark.parametrize("sql", HOSTILE)
+def test_only_reading_the_tables_is_possible(
+    sql: str, worker: Worker, tables: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    with pytest.raises(errors.QueryFailed):
+        worker.query(sql.format(out=out), tables)
+    assert not out.exists()
+    assert worker.query("SELECT count(*) FROM t", tables).rows == [[1000]]
+
+
+def test_ordinary_reading_passes_the_gate(worker: Worker, tables: dict[str, Path]) -> None:
+    for sql in (
+        "WITH a AS (SELECT n % 2 AS k FROM t) SELECT k, count(*) FROM a GROUP BY k UNION ALL SELECT 9, 9",
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT sum(n) FROM r",
+        "FROM t SELECT max(n) OVER (ORDER BY n)",
+        "SELECT unnest(range(3))",
+        "SELECT s, sum(n) FROM t GROUP BY ALL HAVING sum(n) > (SELECT 1) ORDER BY 2 LIMIT 5;",
+    ):
+        assert worker.query(sql, tables).row_count > 0
+
+
+def test_a_query_that_runs_away_is_killed_on_time_and_the_next_one_works(tables: dict[str, Path]) -> None:
+    worker = Worker()
+    begun = time.monotonic()
+    with pytest.raises(errors.TimeLimitExceeded, match="longer than 1 seconds"):
+        worker.query("SELECT list_sum(range(100000000)), list_sum(range(300000000))", {}, timeout=1)
+    assert time.monotonic() - begun < 2.5
+    assert worker.query("SELECT count(*) FROM t", tables).rows == [[1000]]
+    worker.close()
+
+
+def test_memory_is_bounded_by_the_system() -> None:
+    worker = Worker(Limits(address_space_mb=2048, engine_mb=512))
+    with pytest.raises((errors.MemoryLimitExceeded, errors.ProgramFailed)):
+        worker.program("output = b'x' * (8 << 30)", {})
+    with pytest.raises((errors.MemoryLimitExceeded, errors.TimeLimitExceeded)):
+        worker.query("SELECT list(a.range || b.range) FROM range(30000) a, range(30000) b", {}, timeout=20)
+    worker.close()
+
+
+def test_an_answer_that_is_too_large_is_refused() -> None:
+    worker = Worker(Limits(output_bytes=100_000))
+    with pytest.raises(errors.OutputTooLarge):
+        worker.query("SELECT repeat('x', 1000) FROM range(1000)", {})
+    assert worker.query("SELECT 1", {}).rows == [[1]]
+    worker.close()
+
+
+def test_stopping_from_another_thread(tables: dict[str, Path]) -> None:
+    worker = Worker()
+    threading.Timer(0.7, worker.kill).start()
+    with pytest.raises(errors.WorkerStopped):
+        worker.query("SELECT list_sum(range(300000000)), list_sum(range(400000000))", {}, timeout=30)
+    assert worker.query("SELECT count(*) FROM t", tables).rows == [[1000]]
+    worker.close()
+
+
+def test_the_worker_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", "secret")
+    worker = Worker()
+    seen = worker.program("import os\noutput = {'names': sorted(os.environ), 'cwd': os.getcwd()}", {})
+    assert not any("KEY" in name or "TOKEN" in name for name in seen.values["names"])
+    assert seen.values["cwd"] != str(Path.cwd())
+    worker.close()
+
+
+def test_programs_return_tables_values_and_what_they_print(worker: Worker, tables: dict[str, Path]) -> None:
+    code = "print('hello')\ndf = con.sql('SELECT sum(n) AS total FROM t').df()\noutput = {'a': df, 'n': 3}"
+    output = worker.program(code, tables)
+    assert output.tables["a"].rows == [[499_500]] and output.values == {"n": 3}
+    assert output.stdout == "hello\n"
+    with pytest.raises(errors.ProgramFailed, match="ZeroDivisionError"):
+        worker.program("1 / 0", {})
+
+
+def test_the_worker_dies_with_its_parent(tmp_path: Path) -> None:
+    import signal
+    import subprocess
+    import sys
+
+    from tests.conftest import ROOT
+
+    script = (
+        "from sandbox.client import Worker\nw = Worker(); w.query('SELECT 1', {})\n"
+        "print(w._process.pid, flush=True)\n"
+        "w.query('SELECT list_sum(range(300000000)), list_sum(range(400000000))', {})"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and _runs(child):
+        time.sleep(0.1)
+    assert not _runs(child)
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().split(") ")[1][0]
+    except FileNotFoundError:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        return not Path("/proc").exists()
+    return state != "Z"
+
+
+def test_the_pool_keeps_a_bounded_number_of_workers() -> None:
+    pool = WorkerPool(max_workers=2)
+    for key in ("a", "b", "c"):
+        assert pool.worker(key).query("SELECT 1", {}).rows == [[1]]
+    assert pool.worker("c") is pool.worker("c")
+    assert len(pool._workers) == 2
+    pool.close()
