@@ -4,6 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 from agents.planner import lexicon as lex
+from agents.planner.help import unknown_words
 from agents.planner.intent import Intent, ask
 from agents.planner.parse import Parts, dissect, unclear
 from agents.planner.schema import Column, Schema, is_rate
@@ -33,6 +34,8 @@ def follow(text: str, schema: Schema, previous: tuple[str, dict[str, Any]] | Non
         return None
     if again := unclear(parts):
         return again
+    if parts.unknown:
+        return ask(unknown_words(parts.unknown, schema))
     tool, arguments = previous[0], deepcopy(previous[1])
     changed = _apply(tool, arguments, parts, tokens)
     if changed is None:

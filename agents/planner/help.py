@@ -40,6 +40,16 @@ def not_understood(schema: Schema) -> str:
     )
 
 
+def unknown_words(unknown: list[str], schema: Schema) -> str:
+    """For words that could change the meaning."""
+    listed = ", ".join(f'"{word}"' for word in dict.fromkeys(unknown))
+    columns = ", ".join(c.name for c in schema.columns[:12])
+    return (
+        f"I do not know what {listed} means for this data, and leaving it out could change the answer. "
+        f"Name a column or a value as it stands in the data, or leave the word out. Columns: {columns}."
+    )
+
+
 def cannot(schema: Schema) -> str:
     """For reasons, advice and predictions."""
     return (

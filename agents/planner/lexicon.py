@@ -4,7 +4,7 @@ AGGREGATES = {
     "sum": ["total", "sum", "overall", "combined", "altogether"],
     "mean": ["average", "mean", "avg"],
     "median": ["median"],
-    "count": ["count", "number of", "how many", "amount of row", "frequency of"],
+    "count": ["count", "number of", "how many", "amount of row", "frequency of", "headcount"],
     "min": ["minimum", "min", "lowest", "smallest", "least", "cheapest", "earliest", "shortest"],
     "max": ["maximum", "max", "highest", "largest", "biggest", "greatest", "latest", "longest"],
     "std": ["standard deviation", "std", "stdev", "deviation", "variability"],
@@ -52,7 +52,7 @@ ROWS = [
 SHARE = ["share", "percentage", "percent", "proportion", "ratio of"]
 DECLINE = [
     "why", "should we", "should i", "predict", "forecast", "recommend", "cause", "reason for",
-    "what will", "explain why", "advice", "best strategy",
+    "what will", "will", "explain why", "advice", "best strategy",
 ]  # fmt: skip
 HELP = ["help", "what can you do", "what can i ask", "how do you work", "what do you do"]
 GREETINGS = {"hi", "hello", "hey", "thanks", "thank", "hallo", "moin"}
@@ -89,11 +89,11 @@ COMPARATORS = {
     "at_most": ["at most", "no more than", "up to", "maximum of", "<="],
     "greater_than": [
         "greater than", "more than", "larger than", "higher than", "bigger than", "above", "over",
-        "exceeding", "older than", "longer than", ">",
+        "exceeding", "older than", "longer than", "taller than", "heavier than", "warmer than", ">",
     ],
     "less_than": [
         "less than", "smaller than", "lower than", "fewer than", "below", "under", "younger than",
-        "cheaper than", "shorter than", "<",
+        "cheaper than", "shorter than", "colder than", "<",
     ],
     "equals": ["equal to", "equals", "exactly", "="],
 }  # fmt: skip
@@ -129,6 +129,30 @@ STOP = {
     "his", "if", "not", "no", "so", "but", "also", "now", "same", "instead", "out", "up", "down", "s",
     "t", "d",
 }  # fmt: skip
+# Words that say nothing about what to compute.
+BENIGN = set(
+    """work works working earn earns earned make makes sell sells sold buy bought get got place placed receive
+    received come came happen happened occur occurred go went pay paid take took use used live
+    living hire hired
+    job kind type thing stuff number amount figure result answer question info information please thank thanks
+    current currently actual actually exactly really simply today currently overall general typical typically
+    usual company shop store business people person customer everyone anybody team altogether entire full
+    really very quite still already yet here again back each other both either per cent
+    unit""".split()  # noqa: SIM905
+)
+# A word in a question that stands for a value of a column.
+VALUE_WORDS = {
+    "woman": "female",
+    "women": "female",
+    "man": "male",
+    "men": "male",
+    "girl": "female",
+    "boy": "male",
+}
+# A comparison that names its column.
+COMPARED = {"older": ("age",), "younger": ("age",), "cheaper": ("price", "cost"), "taller": ("height",),
+            "heavier": ("weight",), "warmer": ("temp", "temperature"), "colder": ("temp",
+            "temperature")}  # fmt: skip
 KNOWN = {
     word
     for listed in (
@@ -143,5 +167,6 @@ KNOWN = {
     "pearson",
     "z", "score", "zscore", "iqr", "whole", "every", "want", "need", "know", "see", "look", "like",
     "would", "will", "one", "two", "far", "long", "big", "high", "low", "sort", "sorted", "order", "ordered",
-    "versus", "against", "vs", "rest", "month", "year", "week", "day", "hour", "quarter", "weekday", "time",
+    "versus", "against", "matrix", "vs", "rest", "month", "year", "week", "day", "hour", "quarter",
+    "weekday", "time",
 }  # fmt: skip

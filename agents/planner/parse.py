@@ -37,6 +37,8 @@ class Parts:
     look_up: str = ""
     notes: list[str] = field(default_factory=list)
     unclear: list[Mention] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    """Words that no rule knows."""
 
     def drop(self, start: int, end: int) -> None:
         """Takes tokens out."""
@@ -45,7 +47,7 @@ class Parts:
 
 def dissect(text: str, schema: Schema) -> Parts:
     """Everything the question says, in the order that keeps one reading from spoiling another."""
-    parts = Parts(schema, stems(text), text)
+    parts = Parts(schema, [lex.VALUE_WORDS.get(token, token) for token in stems(text)], text)
     _chart(parts)
     _dates(parts)
     _interval(parts)
@@ -150,9 +152,13 @@ def _between(parts: Parts) -> None:
 
 def _compared(parts: Parts, start: int, end: int) -> Column | None:
     """The number column nearest to a comparison: just before it, else just after, else the only one."""
+    named = lex.COMPARED.get(parts.tokens[start], ())
+    for column in parts.schema.columns:
+        if column.numeric and set(named) & set(column.stems):
+            return column
     numbers = [
         m for m in parts.schema.mentions(parts.tokens)
-        if any(c.numeric for c in m.columns) and len([c for c in m.columns if c.numeric]) == 1
+        if len([c for c in m.columns if c.numeric and not parts.schema.is_identifier(c)]) == 1
     ]  # fmt: skip
     before = [m for m in numbers if m.end <= start and start - m.end <= 3]
     after = [m for m in numbers if m.start >= end and m.start - end <= 2]
@@ -163,7 +169,7 @@ def _compared(parts: Parts, start: int, end: int) -> Column | None:
         joined = {"where", "with", "whose", "and", "when", "if", "have", "having"}
         if mention.start >= end or where & joined:
             parts.drop(mention.start, mention.end)
-        return next(c for c in mention.columns if c.numeric)
+        return next(c for c in mention.columns if c.numeric and not parts.schema.is_identifier(c))
     return parts.schema.measures[0] if len(parts.schema.measures) == 1 else None
 
 
@@ -365,10 +371,9 @@ def _rest(parts: Parts) -> None:
 
 def _leftovers(parts: Parts) -> None:
     """Words that nothing took: after "by" a column that does not exist, after "in" or "for" a value to look
-    for; anything else is named in the answer as not used."""
-    known = lex.STOP | lex.ROW_WORDS | lex.GREETINGS | lex.KNOWN | set(stems(parts.schema.name))
+    for; anything else may change the meaning, so it is asked about."""
+    known = lex.STOP | lex.ROW_WORDS | lex.GREETINGS | lex.KNOWN | lex.BENIGN | set(stems(parts.schema.name))
     raw = words(parts.text)
-    ignored = []
     for index, token in enumerate(parts.tokens):
         if token == GONE or token in known or len(token) < 2:
             continue
@@ -378,9 +383,7 @@ def _leftovers(parts: Parts) -> None:
         elif before and before[0] in ("in", "for", "from", "where", "is", "only") and not parts.look_up:
             parts.look_up = raw[index]
         else:
-            ignored.append(raw[index])
-    if ignored:
-        parts.notes.append(f"not used: {', '.join(dict.fromkeys(ignored))}")
+            parts.unknown.append(raw[index])
 
 
 def _row_word(parts: Parts, word: str) -> bool:

@@ -3,12 +3,24 @@
 from typing import Any
 
 from agents.planner import lexicon as lex
-from agents.planner.help import cannot, describe_forms, not_understood
+from agents.planner.help import cannot, describe_forms, not_understood, unknown_words
 from agents.planner.intent import Intent, ask
 from agents.planner.parse import Parts, dissect, unclear
 from agents.planner.schema import Column, Schema, is_rate
 from agents.planner.tokens import has, stems
 
+# Calls whose numbers a word left out could change.
+ASKS_UNKNOWN = (
+    "query",
+    "rows",
+    "trend",
+    "show",
+    "compare",
+    "correlate",
+    "outliers",
+    "distribution",
+    "crosstab",
+)
 DIMENSIONLESS = ("count", "distinct")
 
 
@@ -24,6 +36,8 @@ def understand(text: str, schema: Schema) -> Intent:
     named = _other_dataset(tokens, schema)
     parts = dissect(text, named or schema)
     intent = _special(tokens, parts) or _general(tokens, parts)
+    if intent.tool in ASKS_UNKNOWN and parts.unknown:
+        return ask(unknown_words(parts.unknown, schema))
     if intent.tool and named:
         intent.arguments["dataset"] = named.name
     if intent.tool:
@@ -72,6 +86,12 @@ def _special(tokens: list[str], parts: Parts) -> Intent | None:
         return unclear(parts) or Intent("distribution", _where(parts, column=columns[0].name))
     if _is_trend(tokens, parts):
         return _trend(parts)
+    if (
+        has(tokens, lex.SHARE)
+        and len(parts.where) == 1
+        and not (parts.measures or parts.by or parts.aggregates)
+    ):
+        return Intent("distribution", {"column": parts.where[0]["column"]})
     if has(tokens, lex.SHARE) and len(parts.by) == 2:
         return _crosstab(parts, share="rows")
     return None
