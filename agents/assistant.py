@@ -183,3 +183,9 @@ def start(settings: Settings) -> Assistant:
 def current(settings: Callable[[], Settings] = Settings.load) -> Assistant:
     """The process's assistant, opened with `settings` if it is not open yet."""
     return start(settings()) if _current is None else _current
+
+
+def close_current() -> None:
+    """Closes the process's assistant if it is open."""
+    if _current is not None:
+        _current.close()

@@ -4,12 +4,18 @@
 the slashes names another database file.
 """
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from google.adk.cli.service_registry import get_service_registry
 from google.adk.sessions.base_session_service import BaseSessionService
 
 SCHEME = "assistant"
+# ADK's commands put this folder on the path, and import it before the one above.
+ROOT = str(Path(__file__).parent.parent)
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
 
 
 def session_service(uri: str, **_: Any) -> BaseSessionService:

@@ -1,26 +1,31 @@
 """A measure compared between groups, with a test that does not assume equal variances.
 
-Two groups: Welch's t-test and Cohen's d (pooled standard deviation). More: Welch's analysis of variance
-and eta squared. Both from SciPy (`ttest_ind`, `f_oneway` with equal_var=False).
+Two groups: Welch's t-test and Cohen's d (pooled standard deviation, the first group less the second).
+More: Welch's analysis of variance and eta squared. Both from SciPy (`ttest_ind`, `f_oneway` with
+equal_var=False). Welch's divides by each group's variance; where one of three or more groups never
+varies, the classic analysis of variance stands in.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from analysis.conditions import Condition, select
-from analysis.engine import Engine, compile_sql
-from analysis.errors import ConstantColumn, TooFew, UnknownOption
+from analysis.conditions import Condition, said, select
+from analysis.engine import Engine, compile_sql, python_text, result_table
+from analysis.errors import ConstantColumn, TooFew, UnknownOption, nearest
+from analysis.facts import extremes, with_facts
 from analysis.measures import missing_note, present, require_numeric
+from storage.datasets import ColumnInfo, Dataset
 from storage.results import Result
 
 MAX_GROUPS = 30
-CODE = '''from scipy import stats
+CODE = """import numpy
+from scipy import stats
 
-data = con.sql("""
-{sql}
-""").df()
+data = con.sql({sql}).df()
 grouped = data.groupby("group", sort=True)["value"]
 table = grouped.agg(["count", "mean", "median", "std", "min", "max"]).reset_index()
 samples = [values.to_numpy() for _, values in grouped if len(values) > 1]
+varying = all(sample.var() > 0 for sample in samples)
 if len(samples) == 2:
     test = stats.ttest_ind(*samples, equal_var=False)
     a, b = samples
@@ -28,11 +33,12 @@ if len(samples) == 2:
     pooled = (squares / (len(a) + len(b) - 2)) ** 0.5
     name, effect_name, effect = "Welch t-test", "Cohen's d", (a.mean() - b.mean()) / pooled
 else:
-    test = stats.f_oneway(*samples, equal_var=False)
-    mean = data["value"].mean()
-    between = sum(len(s) * (s.mean() - mean) ** 2 for s in samples)
-    total = ((data["value"] - mean) ** 2).sum()
-    name, effect_name, effect = "Welch ANOVA", "eta squared", between / total
+    test = stats.f_oneway(*samples, equal_var=not varying)
+    tested = numpy.concatenate(samples)
+    between = sum(len(s) * (s.mean() - tested.mean()) ** 2 for s in samples)
+    total = ((tested - tested.mean()) ** 2).sum()
+    name = "Welch ANOVA" if varying else "ANOVA"
+    effect_name, effect = "eta squared", between / total
 output = {{
     "table": table,
     "test": name,
@@ -41,7 +47,7 @@ output = {{
     "effect_name": effect_name,
     "effect": float(effect),
 }}
-'''
+"""
 
 
 def compare(
@@ -59,6 +65,7 @@ def compare(
     require_numeric(value, "comparing means")
     conditions = list(where)
     if groups:
+        _require_groups(engine, data, group, groups)
         conditions.append({"column": group.name, "op": "in", "value": list(groups)})
     selection = select(engine, dataset, conditions)
     used = present(engine, selection, value, group)
@@ -84,7 +91,7 @@ def compare(
     if min(large) < 30:
         notes.append("At least one group has fewer than 30 values: read the p-value with care.")
     _, result = engine.program(
-        CODE.format(sql=compile_sql(selected)),
+        CODE.format(sql=python_text(compile_sql(selected))),
         title=f"{value.name} compared by {group.name}{selection.words}",
         tool="compare",
         arguments={
@@ -95,4 +102,20 @@ def compare(
         rows_used=used,
         notes=notes,
     )  # fmt: skip
-    return result
+    if result.facts["test"] == "ANOVA":
+        never = "A group never varies, so the test is the one that assumes equal variances."
+        result = replace(result, notes=[*result.notes, never])
+    table = result_table(result)
+    return with_facts(result, {"groups": table.row_count, "n": used} | extremes(table, ["group"], "mean"))
+
+
+def _require_groups(engine: Engine, data: Dataset, group: ColumnInfo, groups: Sequence[str]) -> None:
+    """Raises UnknownOption for a group that no row is in."""
+    table = engine.table(data)
+    found = engine.fetch(table.select(table[group.name].cast("string")).distinct()).column(group.name)
+    known = [value for value in found if value is not None]
+    folded = {value.lower() for value in known}
+    for wanted in groups:
+        if group.kind == "text" and said(wanted).strip().lower() not in folded:
+            close = nearest(said(wanted), known) or sorted(known)[:8]
+            raise UnknownOption(f"{group.name} has no group {wanted!r}. Nearest: {', '.join(close)}.", close)

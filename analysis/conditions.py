@@ -2,9 +2,11 @@
 
 Text compares without regard to case. A date value may be a year, a month, a day or a moment, and stands
 for that whole period: equal is inside it, greater is after its end, at least is from its start.
+A missing value equals nothing, so it passes not_equals and not_in, as in pandas, and no other comparison.
 """
 
 import datetime as dt
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +37,8 @@ OPERATORS = {
 ORDERED = ("greater_than", "less_than", "at_least", "at_most", "between")
 TEXTUAL = ("contains", "starts_with", "ends_with")
 TRUE, FALSE = {"true", "yes", "1", "t", "y"}, {"false", "no", "0", "f", "n"}
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
+LARGEST = 2**63 - 1
 PERIOD = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 
 
@@ -82,9 +86,16 @@ def describe(engine: Engine, dataset: Dataset, condition: Condition) -> str:
     if op in ("is_missing", "is_present"):
         return f"{column.name} {OPERATORS[op]}"
     if isinstance(value, (list, tuple)):
-        joined = " and ".join(map(str, value)) if op == "between" else ", ".join(map(str, value))
-        return f"{column.name} {OPERATORS[op]} {joined}"
-    return f"{column.name} {OPERATORS[op]} {value}"
+        return (
+            f"{column.name} {OPERATORS[op]} {(' and ' if op == 'between' else ', ').join(map(said, value))}"
+        )
+    return f"{column.name} {OPERATORS[op]} {said(value)}"
+
+
+def said(value: Any) -> str:
+    """A value as text; a whole number that came as 5.0 is 5."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
 
 
 def predicate(engine: Engine, dataset: Dataset, table: Any, condition: Condition) -> Any:
@@ -99,11 +110,11 @@ def predicate(engine: Engine, dataset: Dataset, table: Any, condition: Condition
     if value is None or value == []:
         raise BadValue(f"The filter on {column.name} needs a value; to find gaps use is_missing.")
     if op in TEXTUAL:
-        return _textual(field, op, str(value))
+        return _textual(field, op, said(value))
     if op in ("in", "not_in"):
         values = list(value) if isinstance(value, (list, tuple)) else [value]
         matches = ibis.or_(*[_compare(column, field, "equals", item) for item in values])
-        return matches if op == "in" else ~matches
+        return matches if op == "in" else ~matches.fill_null(False)
     if op == "between":
         if not isinstance(value, (list, tuple)) or len(value) != 2:
             raise BadValue(f"Between on {column.name} needs two values, the lower one first.")
@@ -122,21 +133,21 @@ def _textual(field: Any, op: str, value: str) -> Any:
 def _compare(column: ColumnInfo, field: Any, op: str, value: Any) -> Any:
     if column.kind in ("date", "datetime"):
         return _compare_period(column, field, op, value)
-    if column.kind == "text":
+    if column.kind in ("text", "other"):
         if op in ORDERED:
             raise UnknownOption(
-                f"{column.name} is text, so it has no order for {op}; use equals, contains or in.",
+                f"{column.name} has no order for {op}; use equals, contains or in.",
                 ["equals", "contains", "starts_with", "in"],
             )
-        same = field.lower() == str(value).strip().lower()
-        return same if op == "equals" else ~same
+        same = field.cast("string").lower() == said(value).strip().lower()
+        return same if op == "equals" else ~same.fill_null(False)
     return _ordered(field, op, _typed(column, value))
 
 
 def _ordered(field: Any, op: str, value: Any) -> Any:
     comparisons = {
         "equals": field == value,
-        "not_equals": field != value,
+        "not_equals": ~(field == value).fill_null(False),
         "greater_than": field > value,
         "less_than": field < value,
         "at_least": field >= value,
@@ -146,18 +157,29 @@ def _ordered(field: Any, op: str, value: Any) -> Any:
 
 
 def _typed(column: ColumnInfo, value: Any) -> Any:
-    text = str(value).strip()
+    text = said(value).strip()
     if column.kind == "boolean":
         if text.lower() in TRUE | FALSE:
             return text.lower() in TRUE
         raise BadValue(f"{column.name} is yes or no; {value!r} is neither.")
     if column.kind in ("integer", "number"):
-        try:
-            number = float(text.replace(",", ""))
-        except ValueError:
-            raise BadValue(f"{column.name} is a number; {value!r} is not.") from None
-        return int(text) if re.fullmatch(r"[-+]?\d+", text) else number
-    return text
+        return _number(column, text)
+    try:
+        return ibis.time(dt.time.fromisoformat(text).isoformat())
+    except ValueError:
+        raise BadValue(f"{column.name} is a time of day; write it as 14:30, not {value!r}.") from None
+
+
+def _number(column: ColumnInfo, text: str) -> int | float:
+    plain = THOUSANDS.sub("", text)
+    try:
+        number = float(plain)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadValue(f"{column.name} is a number; {text!r} is not. Write it as 1234.5.")
+    whole = re.fullmatch(r"[-+]?\d+", plain) and abs(number) < LARGEST
+    return int(plain) if whole else number
 
 
 def _compare_period(column: ColumnInfo, field: Any, op: str, value: Any) -> Any:
@@ -166,7 +188,7 @@ def _compare_period(column: ColumnInfo, field: Any, op: str, value: Any) -> Any:
     inside = (field >= bounds[0]) & (field < bounds[1])
     comparisons = {
         "equals": inside,
-        "not_equals": ~inside,
+        "not_equals": ~inside.fill_null(False),
         "greater_than": field >= bounds[1],
         "less_than": field < bounds[0],
         "at_least": field >= bounds[0],
@@ -185,20 +207,27 @@ def _moment(column: ColumnInfo, moment: dt.datetime) -> Any:
 
 def period(column: ColumnInfo, value: Any) -> tuple[dt.datetime, dt.datetime]:
     """Start and end (not included) of what `value` names. Raises BadValue."""
-    text = str(value).strip()
-    match = PERIOD.fullmatch(text)
     try:
-        if match is None:
-            moment = dt.datetime.fromisoformat(text)
-            day = column.kind == "date" or (moment.time() == dt.time() and len(text) <= 10)
-            return moment, moment + (dt.timedelta(days=1) if day else dt.timedelta(microseconds=1))
-        year, month, day_number = (int(part) if part else None for part in match.groups())
-        start = dt.datetime(year or 1, month or 1, day_number or 1)
-    except ValueError:
+        return _bounds(said(value).strip(), whole_days=column.kind == "date")
+    except (ValueError, OverflowError):
         raise BadValue(
             f"{column.name} is a date; write it as 2024, 2024-03 or 2024-03-05, not {value!r}."
         ) from None
-    if day_number:
+
+
+def _bounds(text: str, *, whole_days: bool) -> tuple[dt.datetime, dt.datetime]:
+    match = PERIOD.fullmatch(text)
+    if match is None:
+        moment = dt.datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+        if whole_days or (moment.time() == dt.time() and len(text) <= 10):
+            start = dt.datetime.combine(moment.date(), dt.time())
+            return start, start + dt.timedelta(days=1)
+        return moment, moment + dt.timedelta(microseconds=1)
+    year, month, day = (int(part) if part else None for part in match.groups())
+    start = dt.datetime(year or 0, month or 1, day or 1)
+    if day:
         return start, start + dt.timedelta(days=1)
     if month:
         return start, dt.datetime(start.year + month // 12, month % 12 + 1, 1)

@@ -5,37 +5,37 @@ ties, t distribution with n - 2 degrees of freedom). Rows lacking either value a
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from analysis.conditions import Condition, Selection, select
-from analysis.engine import Engine, compile_sql
+from analysis.engine import Engine, compile_sql, python_text, result_table
 from analysis.errors import ConstantColumn, NotNumeric, TooFew, require_option
-from analysis.measures import missing_note, numeric_columns, present, require_numeric
+from analysis.facts import is_number, with_facts
+from analysis.measures import free_name, missing_note, numeric_columns, present, require_numeric
 from storage.datasets import ColumnInfo
 from storage.results import Result
 
 METHODS = ("pearson", "spearman")
 MINIMUM = 3
 MAX_COLUMNS = 30
-PAIR = '''import pandas
+PAIR = """import pandas
 from scipy import stats
 
-data = con.sql("""
-{sql}
-""").df().dropna()
+data = con.sql({sql}).df().dropna()
 r, p = stats.{function}(data.iloc[:, 0], data.iloc[:, 1])
 # Twelve digits: what is left of a perfect correlation is rounding of the arithmetic.
 r, p, n = round(float(r), 12), float(p), len(data)
 row = {{"x": {x!r}, "y": {y!r}, "method": {method!r}, "r": r, "p": p, "n": n}}
 table = pandas.DataFrame([row])
 output = {{"table": table, "r": r, "p": p, "n": n}}
-'''
-MATRIX = '''data = con.sql("""
-{sql}
-""").df().astype("float64")
+"""
+MATRIX = """data = con.sql({sql}).df()
 matrix = data.corr(method={method!r}, min_periods=3).round(12)
-output = {{"table": matrix.reset_index(names="column")}}
-'''
+matrix.insert(0, {first!r}, matrix.columns)
+output = {{"table": matrix}}
+"""
 
 
 def correlate(
@@ -95,7 +95,7 @@ def _pair(
             )
     sql = compile_sql(table.select(x=table[x.name].cast("float64"), y=table[y.name].cast("float64")))
     function = "pearsonr" if method == "pearson" else "spearmanr"
-    code = PAIR.format(sql=sql, function=function, x=x.name, y=y.name, method=method)
+    code = PAIR.format(sql=python_text(sql), function=function, x=x.name, y=y.name, method=method)
     notes = missing_note(selection, used, f"both {x.name} and {y.name}")
     if used < 30:
         notes.append(f"Only {used} rows: read the p-value with care.")
@@ -109,6 +109,10 @@ def _pair(
         rows_used=used,
         notes=notes,
     )
+    if result.facts["r"] is None:
+        raise ConstantColumn(
+            f"The values of {x.name} or {y.name} are too close together or too large for a correlation."
+        )
     return result
 
 
@@ -121,18 +125,30 @@ def _matrix(
 ) -> Result:
     shown = columns[:MAX_COLUMNS]
     table = selection.table
-    sql = compile_sql(table.select(*[c.name for c in shown]))
-    notes = ["Each pair uses the rows that have both values. A constant column has no correlation."]
+    sql = compile_sql(table.select(**{c.name: table[c.name].cast("float64") for c in shown}))
+    names = [c.name for c in shown]
+    notes = ["Each pair uses the rows that have both values."]
     if len(columns) > MAX_COLUMNS:
         notes.append(f"The first {MAX_COLUMNS} of {len(columns)} number columns.")
     _, result = engine.program(
-        MATRIX.format(sql=sql, method=method),
+        MATRIX.format(sql=python_text(sql), method=method, first=free_name("column", names)),
         title=f"{method.title()} correlations{selection.words}",
         tool="correlate",
         arguments=arguments,
         datasets=[selection.dataset],
         rows_used=selection.rows,
         notes=notes,
-        facts={"columns": [c.name for c in shown]},
+        facts={"columns": names},
     )
-    return result
+    cells = [row[1:] for row in result_table(result).rows]
+    flat = [name for i, name in enumerate(names) if not is_number(cells[i][i])]
+    if flat:
+        undefined = f"Undefined, for want of different values: {', '.join(flat)}."
+        result = replace(result, notes=[*result.notes, undefined])
+    pairs = [
+        (abs(cells[i][j]), {"x": names[j], "y": names[i], "r": cells[i][j]})
+        for i in range(len(names))
+        for j in range(i)
+        if is_number(cells[i][j])
+    ]
+    return with_facts(result, {"strongest": max(pairs, key=itemgetter(0))[1]}) if pairs else result

@@ -5,16 +5,26 @@ from typing import Any
 
 import ibis
 
-from analysis.conditions import Condition, select
+from analysis.conditions import Condition, Selection, select
 from analysis.engine import Engine
 from analysis.errors import BadValue, require_option
-from analysis.measures import AGGREGATES, aggregated, label, missing_note, present
+from analysis.measures import (
+    AGGREGATES,
+    aggregated,
+    free_name,
+    grouping,
+    label,
+    missing_note,
+    present,
+    selected_interval,
+)
+from storage.datasets import ColumnInfo
 from storage.results import Result
 
 NORMALIZE = ("", "rows", "columns", "all")
 MAX_COLUMNS = 25
 MAX_ROWS = 200
-MISSING = "(missing)"
+MISSING, EMPTY = "(missing)", "(empty)"
 
 
 def crosstab(
@@ -41,8 +51,7 @@ def crosstab(
         raise BadValue(f"Shares need a sum or a count, not {chosen}.")
     selection = select(engine, dataset, where)
     table = selection.table.mutate(
-        __down=selection.table[down.name].cast("string").fill_null(MISSING),
-        __across=selection.table[across.name].cast("string").fill_null(MISSING),
+        __down=_label(engine, selection, down), __across=_label(engine, selection, across)
     )
     values = engine.fetch(table.select("__across").distinct().order_by("__across")).column("__across")
     if len(values) > MAX_COLUMNS:
@@ -51,12 +60,21 @@ def crosstab(
             f"{MAX_COLUMNS}. Swap rows and columns, or filter."
         )
     long = table.group_by("__down", "__across").aggregate(value=aggregated(table, chosen, column))
-    cells = {value: long["value"].max(where=long["__across"] == value) for value in values}
-    wide = long.group_by("__down").aggregate(**cells)
+    cells = [f"__{number}" for number in range(len(values))]
+    wide = long.group_by("__down").aggregate(
+        **{
+            cell: long["value"].max(where=long["__across"] == value)
+            for cell, value in zip(cells, values, strict=True)
+        }
+    )
     if chosen in ("sum", "count"):
-        wide = _filled(wide, values, share)
-    wide = wide.order_by("__down").limit(MAX_ROWS).rename({down.name: "__down"})
+        wide = _filled(wide, cells, share)
+    height = engine.fetch(long.aggregate(n=long["__down"].nunique())).rows[0][0]
+    wide = wide.order_by("__down").limit(MAX_ROWS).select(**_named(wide, down.name, cells, values))
     used = present(engine, selection, column)
+    notes = missing_note(selection, used, column.name) if column else []
+    if height > MAX_ROWS:
+        notes.append(f"The first {MAX_ROWS} of {height:,} rows are shown.")
     words = f"% of {share if share != 'all' else 'all'}, " if share else ""
     name = label(chosen, column.name if column else "")
     return engine.run(
@@ -69,23 +87,40 @@ def crosstab(
         },
         datasets=[data],
         rows_used=used,
-        notes=missing_note(selection, used, column.name) if column else [],
+        notes=notes,
         facts={"columns": len(values)},
     )  # fmt: skip
 
 
-def _filled(wide: Any, values: list[str], share: str) -> Any:
-    filled = wide.mutate(**{value: wide[value].fill_null(0) for value in values})
-    total = sum((filled[value] for value in values[1:]), filled[values[0]])
+def _label(engine: Engine, selection: Selection, column: ColumnInfo) -> Any:
+    """A group as text; dates by their automatic period."""
+    keys, _ = grouping(selection.table, column, selected_interval(engine, selection, column))
+    return next(iter(keys.values())).cast("string").fill_null(MISSING)
+
+
+def _filled(wide: Any, cells: list[str], share: str) -> Any:
+    """Absent pairs are 0; with the row's total, or as shares."""
+    filled = wide.mutate(**{cell: wide[cell].fill_null(0) for cell in cells})
+    total = sum((filled[cell] for cell in cells[1:]), filled[cells[0]])
     if not share:
-        return filled.mutate(total=total) if "total" not in values else filled
+        return filled.mutate(__total=total)
     everything = ibis.window()
-    shares = {}
-    for value in values:
-        whole = {
+    wholes = {
+        cell: {
             "rows": total,
-            "columns": filled[value].sum().over(everything),
+            "columns": filled[cell].sum().over(everything),
             "all": total.sum().over(everything),
         }[share]
-        shares[value] = (100.0 * filled[value] / whole.nullif(0)).round(2)
-    return filled.mutate(**shares)
+        for cell in cells
+    }
+    return filled.mutate(**{cell: 100.0 * filled[cell] / wholes[cell].nullif(0) for cell in cells})
+
+
+def _named(wide: Any, down: str, cells: list[str], values: list[str]) -> dict[str, Any]:
+    """Columns under their values; values that differ only in case get a number, for DuckDB's sake."""
+    named = {down: wide["__down"]}
+    for cell, value in zip(cells, values, strict=True):
+        named[free_name(value or EMPTY, named)] = wide[cell]
+    if "__total" in wide.columns:
+        named[free_name("total", named)] = wide["__total"]
+    return named

@@ -1,12 +1,14 @@
 """One column, described as what it is: numbers, dates, or names with counts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import ibis
 
 from analysis.conditions import Condition, select
-from analysis.engine import Engine
-from analysis.measures import missing_note
+from analysis.engine import Engine, result_table
+from analysis.facts import with_facts
+from analysis.measures import ROWS, free_name, missing_note
 from storage.results import Result
 
 TOP_VALUES = 20
@@ -22,45 +24,49 @@ def describe(engine: Engine, column: str, dataset: str = "", where: Sequence[Con
     present, distinct = engine.fetch(counts).rows[0]
     notes = missing_note(selection, present, info.name)
     facts = {"present": present, "missing": selection.rows - present, "distinct": distinct}
-    kind = "value"
-    if info.kind in ("integer", "number"):
-        expression = selection.table.aggregate(
-            count=field.count(),
-            mean=field.cast("float64").mean(),
-            **{"standard deviation": field.cast("float64").std(how="sample")},
-            lowest=field.min(),
-            **{f"{part}%": field.cast("float64").quantile(part / 100) for part in (25, 50, 75)},
-            highest=field.max(),
-            sum=field.sum(),
-        )
-    elif info.kind in ("date", "datetime"):
-        first, last = field.min(), field.max()
-        expression = selection.table.aggregate(
-            count=field.count(),
-            earliest=first,
-            latest=last,
-            **{"days covered": last.cast("date").delta(first.cast("date"), unit="day") + 1},
-            **{"different days": field.cast("date").nunique()},
-        )
-    else:
-        kind = "table"
-        whole = selection.table.filter(field.notnull())
-        expression = (
-            whole.group_by(info.name)
-            .aggregate(rows=whole.count())
-            .order_by([ibis.desc("rows"), ibis.asc(info.name)])
-            .limit(TOP_VALUES)
-        )
+    about: dict[str, Any] = {
+        "title": f"{info.name}{selection.words}", "tool": "describe",
+        "arguments": {"column": column, "dataset": dataset, "where": list(where)},
+        "datasets": [data], "rows_used": present, "facts": facts,
+    }  # fmt: skip
+    if info.kind not in ("integer", "number", "date", "datetime"):
         if distinct > TOP_VALUES:
             notes.append(f"The {TOP_VALUES} most frequent of {distinct:,} different values.")
-    return engine.run(
-        expression,
-        title=f"{info.name}{selection.words}",
-        tool="describe",
-        arguments={"column": column, "dataset": dataset, "where": list(where)},
-        datasets=[data],
-        kind=kind,
-        rows_used=present,
-        notes=notes,
-        facts=facts,
-    )
+        return engine.run(_frequent(selection.table, info.name), notes=notes, **about)
+    numeric = info.kind in ("integer", "number")
+    row = selection.table.aggregate(**(_statistics(field) if numeric else _range(field)))
+    result = engine.run(row, kind="value", notes=notes, **about)
+    return with_facts(result, result_table(result).records()[0])
+
+
+def _statistics(field: Any) -> dict[str, Any]:
+    number = field.cast("float64")
+    return {
+        "count": field.count(),
+        "mean": number.mean(),
+        "standard deviation": number.std(how="sample"),
+        "lowest": field.min(),
+        **{f"{part}%": number.quantile(part / 100) for part in (25, 50, 75)},
+        "highest": field.max(),
+        "sum": field.sum(),
+    }
+
+
+def _range(field: Any) -> dict[str, Any]:
+    first, last, days = field.min().cast("date"), field.max().cast("date"), field.cast("date").nunique()
+    covered = last.delta(first, unit="day") + 1
+    return {
+        "count": field.count(),
+        "earliest": field.min(),
+        "latest": field.max(),
+        "days covered": covered,
+        "different days": days,
+        "days without rows": covered - days,
+    }
+
+
+def _frequent(table: Any, name: str) -> Any:
+    whole = table.filter(table[name].notnull())
+    rows = free_name(ROWS, [name])
+    grouped = whole.group_by(name).aggregate(**{rows: whole.count()})
+    return grouped.order_by([ibis.desc(rows), ibis.asc(name)]).limit(TOP_VALUES)

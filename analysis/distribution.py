@@ -9,7 +9,7 @@ import ibis
 from analysis.conditions import Condition, Selection, select
 from analysis.engine import Engine
 from analysis.errors import TooFew
-from analysis.measures import automatic_interval, grouping, missing_note, present
+from analysis.measures import ROWS, free_name, grouping, missing_note, present, selected_interval
 from storage.datasets import ColumnInfo
 from storage.results import Result
 
@@ -58,16 +58,17 @@ def _binned(engine: Engine, selection: Selection, info: ColumnInfo, bins: int, u
     width = round_width(low, high, bins, whole=info.kind == "integer")
     start = math.floor(low / width) * width
     whole = selection.table.filter(field.notnull())
-    number = ((whole[info.name].cast("float64") - start) / width).floor().cast("int64")
+    # Nine digits: 0.3 / 0.1 is 2.9999999999999996, and 0.3 belongs to the bin that starts there.
+    number = ((whole[info.name].cast("float64") - start) / width).round(9).floor().cast("int64")
     grouped = whole.group_by(number.name("bin")).aggregate(rows=whole.count())
-    numbers = ibis.range(0, math.floor((high - start) / width) + 1).unnest().name("bin").as_table()
+    numbers = ibis.range(0, math.floor(round((high - start) / width, 9)) + 1).unnest().name("bin").as_table()
     joined = numbers.left_join(grouped, numbers["bin"] == grouped["bin"])
     rows = joined["rows"].fill_null(0)
-    edge = numbers["bin"].cast("float64")
+    edge, digits = numbers["bin"].cast("float64"), max(0, 3 - math.floor(math.log10(width)))
     return joined.select(
-        **{"from": (edge * width + start).round(10), "to": ((edge + 1) * width + start).round(10)},
+        **{"from": (edge * width + start).round(digits), "to": ((edge + 1) * width + start).round(digits)},
         rows=rows,
-        **{"share %": (100.0 * rows / used).round(2)},
+        **{"share %": 100.0 * rows / used},
     ).order_by("from")
 
 
@@ -83,14 +84,14 @@ def round_width(low: float, high: float, bins: int, *, whole: bool) -> float:
 
 def _counted(engine: Engine, selection: Selection, info: ColumnInfo, used: int) -> tuple[Any, list[str]]:
     whole = selection.table.filter(selection.table[info.name].notnull())
-    interval = automatic_interval(info) if info.kind in ("date", "datetime") else ""
-    keys, chosen = grouping(whole, info, interval)
-    named = [expression.name(name) for name, expression in keys.items()]
-    grouped = whole.group_by(named).aggregate(rows=whole.count())
-    grouped = grouped.mutate(**{"share %": (100.0 * grouped["rows"] / used).round(2)})
-    name = list(keys)[-1]
-    if chosen:
+    keys, period = grouping(whole, info, selected_interval(engine, selection, info))
+    ((name, key),) = keys.items()
+    rows, share = free_name(ROWS, [name]), free_name("share %", [name])
+    grouped = whole.group_by(key.name(name)).aggregate(**{rows: whole.count()})
+    grouped = grouped.mutate(**{share: 100.0 * grouped[rows] / used})
+    if period:
         return grouped.order_by(ibis.asc(name)), []
-    ordered = grouped.order_by([ibis.desc("rows"), ibis.asc(name)]).limit(SHOWN_VALUES)
-    more = info.distinct - SHOWN_VALUES
-    return ordered, [f"{more:,} rarer values are not shown."] if more > 0 and not selection.words else []
+    ordered = grouped.order_by([ibis.desc(rows), ibis.asc(name)]).limit(SHOWN_VALUES)
+    distinct = engine.fetch(whole.aggregate(n=whole[info.name].nunique())).rows[0][0]
+    more = distinct - SHOWN_VALUES
+    return ordered, [f"{more:,} rarer values are not shown."] if more > 0 else []

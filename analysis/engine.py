@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,12 @@ class Engine:
         )
 
     def table(self, dataset: Dataset) -> Any:
-        """The dataset as an Ibis table."""
+        """The dataset as an Ibis table; NaN and infinities count as missing."""
         schema = {c.name: DuckDBType.from_string(c.type) for c in dataset.columns}
-        return ibis.table(schema, name=dataset.name)
+        table = ibis.table(schema, name=dataset.name)
+        unclean = [table[c.name] for c in dataset.columns if not_finite(c)]
+        cleaned = {f.get_name(): (f.isnan() | f.isinf()).ifelse(ibis.null(f.type()), f) for f in unclean}
+        return table.mutate(**cleaned) if cleaned else table
 
     def fetch(self, expression: Any) -> Table:
         """Runs an expression for its numbers alone; no result is recorded."""
@@ -101,6 +105,9 @@ class Engine:
         started = time.perf_counter()
         table = self._query(text, limit)
         output = {"table": table.to_json()}
+        if table.truncated:
+            kept = f"The first {len(table.rows):,} of {table.row_count:,} rows are kept."
+            about["notes"] = [*about.get("notes", ()), kept]
         return self.record(output, text, "sql", time.perf_counter() - started, **about)
 
     def program(self, code: str, **about: Any) -> tuple[ProgramOutput, Result]:
@@ -132,12 +139,11 @@ class Engine:
         datasets: Iterable[Dataset],
         kind: str = "table",
         rows_used: int | None = None,
-        rows_total: int | None = None,
         notes: Iterable[str] = (),
         facts: dict[str, Any] | None = None,
         parents: Iterable[str] = (),
     ) -> Result:
-        """The record of what ran."""
+        """The record of what ran. `rows_used` None: unknown, as for SQL that somebody wrote."""
         used = list(datasets)
         return Result(
             id=uuid.uuid4().hex,
@@ -155,7 +161,7 @@ class Engine:
             parents=list(parents),
             engine=engine_versions(language),
             rows_used=rows_used,
-            rows_total=rows_total if rows_total is not None else sum(d.rows for d in used) or None,
+            rows_total=None if rows_used is None else sum(d.rows for d in used),
             notes=list(notes),
             facts=to_json_safe(facts or {}),
             duration=duration,
@@ -176,13 +182,22 @@ def compile_sql(expression: Any) -> str:
     return str(ibis.to_sql(expression, dialect="duckdb", pretty=True))
 
 
+def not_finite(column: ColumnInfo) -> bool:
+    """Whether a number column holds NaN or infinities: its range, stored as JSON, has no end then."""
+    return column.kind == "number" and column.distinct > 0 and None in (column.min, column.max)
+
+
+def python_text(text: str) -> str:
+    """`text` as a Python literal: on its own lines where that is safe, whatever names the data has."""
+    plain = "\\" not in text and '"""' not in text and text.isprintable() | ("\n" in text)
+    return f'"""\n{text}\n"""' if plain else repr(text)
+
+
 def engine_versions(language: str) -> dict[str, str]:
     """What the code ran on."""
     versions = {"duckdb": duckdb.__version__}
     if language == "python":
-        import scipy
-
-        versions["scipy"] = scipy.__version__
+        versions |= {name: version(name) for name in ("pandas", "scipy")}
     return versions
 
 

@@ -6,7 +6,7 @@ import ibis
 from rapidfuzz import fuzz, process
 
 from analysis.engine import Engine
-from analysis.errors import EmptySelection, NotNumeric
+from analysis.errors import BadValue, EmptySelection, NotNumeric
 from storage.datasets import Dataset
 from storage.results import Result
 
@@ -20,21 +20,28 @@ def find_values(engine: Engine, text: str, dataset: str = "") -> Result:
     """Column, value and rows of every match, exact ones first. Raises EmptySelection for none."""
     data = engine.dataset(dataset)
     wanted = " ".join(text.lower().split())
-    columns = [c for c in data.columns if c.kind == "text"][:MAX_COLUMNS]
+    if not wanted:
+        raise BadValue("Say which value to look for.")
+    texts = [c for c in data.columns if c.kind == "text"]
+    columns = texts[:MAX_COLUMNS]
     if not columns:
         raise NotNumeric(f"{data.file_name} has no text columns to look in.")
     parts = [_matches(engine.table(data), c.name, wanted, i) for i, c in enumerate(columns)]
     found = ibis.union(*parts) if len(parts) > 1 else parts[0]
-    ordered = found.order_by(
-        [ibis.desc("exact"), ibis.desc("rows"), ibis.asc("column"), ibis.asc("value")]
-    ).limit(SHOWN)
+    ordered = found.order_by([ibis.desc("exact"), ibis.desc("rows"), ibis.asc("column"), ibis.asc("value")])
+    matches = engine.fetch(found.aggregate(n=found.count())).rows[0][0]
+    notes = [f"The first {SHOWN} of {matches:,} values are shown."] if matches > SHOWN else []
+    if len(texts) > MAX_COLUMNS:
+        notes.append(f"The first {MAX_COLUMNS} of {len(texts):,} text columns were looked at.")
     result = engine.run(
-        ordered,
+        ordered.limit(SHOWN),
         title=f"Where {text!r} occurs",
         tool="find_values",
         arguments={"text": text, "dataset": dataset},
         datasets=[data],
         rows_used=data.rows,
+        notes=notes,
+        facts={"matches": matches},
     )
     if result.output["table"]["rows"]:
         return result

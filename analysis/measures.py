@@ -1,10 +1,12 @@
 """Aggregates and time intervals by name, as Ibis expressions; shared by all analyses that group."""
 
 import datetime as dt
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from analysis.conditions import Selection
-from analysis.engine import Engine
+from analysis.engine import Engine, not_finite
 from analysis.errors import NotNumeric, require_option
 from storage.datasets import ColumnInfo, Dataset
 
@@ -25,9 +27,19 @@ UNITS = {"year": "Y", "quarter": "Q", "month": "M", "week": "W", "day": "D", "ho
 ROWS = "rows"
 
 
-def label(aggregate: str, measure: str) -> str:
-    """The name of an aggregated column: 'sum of revenue', 'rows'."""
-    return f"{WORDS[aggregate]} {measure}" if measure else ROWS
+def label(aggregate: str, measure: str, taken: Iterable[str] = ()) -> str:
+    """The name of an aggregated column: 'sum of revenue', 'rows'; another one where it is taken."""
+    return free_name(f"{WORDS[aggregate]} {measure}" if measure else ROWS, taken)
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """`name`, numbered if one of `taken` is the same for DuckDB, which ignores case."""
+    used = {other.lower() for other in taken}
+    found, number = name, 1
+    while found.lower() in used:
+        number += 1
+        found = f"{name} ({number})"
+    return found
 
 
 def aggregated(table: Any, aggregate: str, column: ColumnInfo | None) -> Any:
@@ -93,6 +105,17 @@ def automatic_interval(column: ColumnInfo) -> str:
     return "day" if days > 2 or column.kind == "date" else "hour"
 
 
+def selected_interval(engine: Engine, selection: Selection, column: ColumnInfo) -> str:
+    """The automatic interval of the rows that are selected."""
+    if column.kind not in ("date", "datetime"):
+        return ""
+    if not selection.words:
+        return automatic_interval(column)
+    field = selection.table[column.name]
+    low, high = engine.fetch(selection.table.aggregate(low=field.min(), high=field.max())).rows[0]
+    return automatic_interval(replace(column, min=low, max=high))
+
+
 def grouping(table: Any, column: ColumnInfo, interval: str) -> tuple[dict[str, Any], str]:
     """Key expressions by output name, the last one the label, and the interval that was used.
 
@@ -113,7 +136,8 @@ def grouping(table: Any, column: ColumnInfo, interval: str) -> tuple[dict[str, A
 def present(engine: Engine, selection: Selection, *columns: ColumnInfo | None) -> int:
     """How many selected rows have a value in every one of `columns`."""
     named = [column for column in columns if column is not None]
-    if not named or (not any(c.missing for c in named) and not selection.words):
+    gaps = any(c.missing or not_finite(c) for c in named)
+    if not named or (not gaps and not selection.words):
         return selection.rows
     whole = selection.table.filter(*[selection.table[c.name].notnull() for c in named])
     return int(engine.fetch(whole.aggregate(n=whole.count())).rows[0][0])

@@ -1,5 +1,6 @@
 """Values far from the rest, by the quartile fences (Tukey) or by distance from the mean."""
 
+import math
 from collections.abc import Sequence
 
 import ibis
@@ -8,6 +9,7 @@ from analysis.conditions import Condition, select
 from analysis.engine import Engine
 from analysis.errors import BadValue, ConstantColumn, require_option
 from analysis.measures import missing_note, present, require_numeric
+from analysis.rows import TIE_COLUMNS
 from storage.results import Result
 
 METHODS = ("iqr", "zscore")
@@ -29,8 +31,8 @@ def outliers(
     from the mean. Raises NotNumeric, ConstantColumn, BadValue for a negative threshold.
     """
     chosen = require_option(method or "iqr", METHODS, "method")
-    if threshold < 0:
-        raise BadValue("The threshold must be above 0.")
+    if not 0 <= threshold < math.inf:
+        raise BadValue("The threshold must be a number above 0.")
     factor = float(threshold or THRESHOLDS[chosen])
     data = engine.dataset(dataset)
     info = engine.column(data, column)
@@ -51,11 +53,14 @@ def outliers(
         raise ConstantColumn(f"{info.name} has no two different values, so nothing stands out.")
     fences = selection.table.aggregate(__low=low, __high=high)
     joined = selection.table.cross_join(fences)
-    beyond = joined.filter((joined[info.name] < joined["__low"]) | (joined[info.name] > joined["__high"]))
+    number = joined[info.name].cast("float64")
+    beyond = joined.filter((number < joined["__low"]) | (number > joined["__high"]))
     found = engine.fetch(beyond.aggregate(n=beyond.count())).rows[0][0]
     used = present(engine, selection, info)
     distance = (beyond[info.name].cast("float64") - middle).abs()
-    expression = beyond.order_by(ibis.desc(distance)).drop("__low", "__high").limit(SHOWN)
+    rest = [c.name for c in data.columns if c.kind != "other"][:TIE_COLUMNS]
+    ordered = beyond.order_by([ibis.desc(distance), *rest])
+    expression = ordered.drop("__low", "__high").limit(SHOWN)
     notes = missing_note(selection, used, info.name)
     rule = (
         f"{factor:g} times the IQR beyond the quartiles"
@@ -63,6 +68,8 @@ def outliers(
         else f"{factor:g} standard deviations"
     )
     notes.append(f"Outside {low_value:,.6g} to {high_value:,.6g} ({rule}).")
+    if chosen == "iqr" and low_value == high_value:
+        notes.append("At least half of the values are the same, so every other value is outside.")
     if found > SHOWN:
         notes.append(f"The {SHOWN} farthest of {found:,} are shown.")
     return engine.run(

@@ -6,7 +6,8 @@ Written as SQL over lists: an expression a column would scan a table of 2,000 co
 from collections.abc import Callable
 
 from analysis.column_profile import quoted
-from analysis.engine import Engine
+from analysis.engine import Engine, not_finite, result_table
+from analysis.facts import with_facts
 from storage.datasets import ColumnInfo
 from storage.results import Result
 
@@ -27,7 +28,7 @@ def profile(engine: Engine, dataset: str = "") -> Result:
         "standard deviation": lambda c, f: f"stddev_samp({f})" if numeric(c) else "NULL",
     }
     result_columns = data.columns[:MAX_COLUMNS]
-    complete = sum(1 for column in data.columns if column.missing == 0)
+    complete = sum(1 for c in data.columns if not c.missing and not not_finite(c))
     return engine.sql(
         listed(data.name, result_columns, measures, with_kind=True),
         title=f"Summary of {data.file_name}",
@@ -50,24 +51,21 @@ def missing(engine: Engine, dataset: str = "") -> Result:
     data = engine.dataset(dataset)
     measures: dict[str, Measure] = {
         "missing": lambda c, f: f"count(*) - count({f})",
-        "missing %": lambda c, f: f"round(100.0 * (count(*) - count({f})) / count(*), 2)",
+        "missing %": lambda c, f: f"100.0 * (count(*) - count({f})) / count(*)",
     }
     inner = listed(data.name, data.columns, measures, with_kind=False)
     cells = data.rows * len(data.columns)
-    lacking = sum(column.missing for column in data.columns)
-    return engine.sql(
+    result = engine.sql(
         f'SELECT * FROM (\n{inner}\n) ORDER BY missing DESC, "column"',
         title=f"Missing values in {data.file_name}",
         tool="missing",
         arguments={"dataset": dataset},
         datasets=[data],
         rows_used=data.rows,
-        facts={
-            "missing_cells": lacking,
-            "cells": cells,
-            "columns_with_missing": sum(1 for c in data.columns if c.missing),
-        },
     )
+    counts = result_table(result).column("missing")
+    lacking = {"missing_cells": sum(counts), "cells": cells, "columns_with_missing": sum(map(bool, counts))}
+    return with_facts(result, lacking)
 
 
 def listed(table: str, columns: list[ColumnInfo], measures: dict[str, Measure], *, with_kind: bool) -> str:
@@ -75,10 +73,16 @@ def listed(table: str, columns: list[ColumnInfo], measures: dict[str, Measure], 
     kind = [f'  unnest([{", ".join(literal(c.kind) for c in columns)}]) AS "type"'] if with_kind else []
     names = f'  unnest([{", ".join(literal(c.name) for c in columns)}]) AS "column"'
     lists = [
-        f"  unnest([{', '.join(measure(c, quoted(c.name)) for c in columns)}]) AS {quoted(name)}"
+        f"  unnest([{', '.join(measure(c, field(c)) for c in columns)}]) AS {quoted(name)}"
         for name, measure in measures.items()
     ]
     return "SELECT\n" + ",\n".join([names, *kind, *lists]) + f"\nFROM {quoted(table)}"
+
+
+def field(column: ColumnInfo) -> str:
+    """The column in SQL; NaN and infinities count as missing."""
+    name = quoted(column.name)
+    return f"CASE WHEN isfinite({name}) THEN {name} END" if not_finite(column) else name
 
 
 def numeric(column: ColumnInfo) -> bool:

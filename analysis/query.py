@@ -1,14 +1,14 @@
 """The general question: a measure, how to aggregate it, by what, where, in which order, how many."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import ibis
 
 from analysis.conditions import Condition, Selection, select
-from analysis.engine import Engine
+from analysis.engine import Engine, result_table
 from analysis.errors import require_option
+from analysis.facts import extremes, with_facts
 from analysis.measures import (
     AGGREGATES,
     aggregated,
@@ -16,6 +16,7 @@ from analysis.measures import (
     label,
     missing_note,
     present,
+    selected_interval,
 )
 from storage.datasets import ColumnInfo
 from storage.results import Result
@@ -52,7 +53,9 @@ def query(
     used = present(engine, selection, column)
     notes = missing_note(selection, used, column.name) if column else []
     expressions = {
-        label(name, column.name if column else ""): aggregated(selection.table, name, column)
+        label(name, column.name if column else "", (c.name for c in groups)): aggregated(
+            selection.table, name, column
+        )
         for name in names
     }
     measures = " and ".join(expressions) if column else "number of rows"
@@ -64,8 +67,8 @@ def query(
         result = engine.run(
             selection.table.aggregate(**expressions), title=title, kind="value", notes=notes, **about
         )
-        return with_facts(result, {"value": result.output["table"]["rows"][0][0], "rows": used})
-    expression, shown, chosen = _grouped(selection, groups, expressions, interval)
+        return with_facts(result, {"value": result_table(result).rows[0][0], "rows": used})
+    expression, shown, chosen = _grouped(engine, selection, groups, expressions, interval)
     by_words = " and ".join(shown)
     wanted = order or ("group" if chosen else "descending")
     wanted = require_option(wanted, ORDERS, "order")
@@ -77,12 +80,10 @@ def query(
     top = f" ({'top' if wanted == 'descending' else 'first'} {limit})" if limit else ""
     title = _title(f"{measures} by {by_words}{selection.words}{top}")
     result = engine.run(ordered, title=title, notes=notes, **about)
-    return with_facts(result, {"groups": result.output["table"]["row_count"], "rows": used})
-
-
-def with_facts(result: Result, facts: dict[str, Any]) -> Result:
-    """The same result with key numbers added."""
-    return replace(result, facts=result.facts | facts)
+    table = result_table(result)
+    return with_facts(
+        result, {"groups": table.row_count, "rows": used} | extremes(table, shown, next(iter(expressions)))
+    )
 
 
 def _title(words: str) -> str:
@@ -100,12 +101,17 @@ def _aggregates(aggregate: Sequence[str] | str, column: ColumnInfo | None) -> li
 
 
 def _grouped(
-    selection: Selection, groups: list[ColumnInfo], expressions: dict[str, Any], interval: str
+    engine: Engine,
+    selection: Selection,
+    groups: list[ColumnInfo],
+    expressions: dict[str, Any],
+    interval: str,
 ) -> tuple[Any, list[str], str]:
     keys: dict[str, Any] = {}
     shown, chosen = [], ""
     for column in groups:
-        named, used = grouping(selection.table, column, interval)
+        unit = interval or selected_interval(engine, selection, column)
+        named, used = grouping(selection.table, column, unit)
         keys |= named
         shown.append(list(named)[-1])
         chosen = chosen or used

@@ -9,6 +9,8 @@ from analysis.engine import Engine
 from storage.results import Result
 
 SHOWN = 1_000
+# Equal values are ordered by the other columns, so that the same rows are shown each time.
+TIE_COLUMNS = 10
 
 
 def rows(
@@ -28,7 +30,8 @@ def rows(
     expression = selection.table
     if order:
         by = ibis.desc(order, nulls_first=False) if descending else ibis.asc(order)
-        expression = expression.order_by(by)
+        rest = [c.name for c in data.columns if c.name != order and c.kind != "other"]
+        expression = expression.order_by([by, *rest[:TIE_COLUMNS]])
     if chosen:
         expression = expression.select(*chosen)
     kept = min(limit, SHOWN) if limit > 0 else SHOWN

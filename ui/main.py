@@ -10,11 +10,13 @@ from pathlib import Path
 import streamlit as st
 
 from agents.assistant import Assistant, current
+from agents.settings import SettingsError
 from agents.turns import TurnRefused
 from storage.conversations import Conversation
 from storage.errors import StorageError
 from storage.keys import SessionKey
 from ui import composer, data_panel, scroll, sidebar, style, text, turn
+from ui.configuration import read_settings
 from ui.person import user_id
 
 # A file of ours: Streamlit fetches the picture of a symbol from the network.
@@ -34,9 +36,9 @@ def main() -> None:
     )
     style.apply()
     try:
-        assistant = current()
+        assistant = current(read_settings)
         conversation = open_conversation(assistant)
-    except StorageError as error:
+    except (StorageError, SettingsError) as error:
         st.error(text.literal(str(error)), icon=":material/database_off:")
         st.stop()
     draw(assistant, conversation)

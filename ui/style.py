@@ -20,6 +20,8 @@ CSS = """
 [class*="st-key-current-session"] button {
   background: color-mix(in srgb, currentColor 9%, transparent); font-weight: 600;
 }
+/* It would stop the page's script, not the answer, which has a Stop of its own. */
+[data-testid="stStatusWidget"] { display: none; }
 [data-testid="stChatMessage"] { background: transparent; padding-left: 0; padding-right: 0; }
 [data-testid="stMetric"] { padding: 0.9rem 1.1rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }

@@ -40,14 +40,11 @@ def p_value(p: float) -> str:
 
 
 def answer(tool: str, arguments: dict[str, Any], response: Response, notes: list[str]) -> str:
-    """The whole answer to one call."""
+    """The whole answer to one call; the result's own notes stand under the result."""
     if response.get("status") != "ok":
         return failed(response)
     maker = MAKERS.get(tool, _table)
     lines = [maker(arguments, response)]
-    said = [str(note) for note in response.get("notes", [])]
-    if said:
-        lines.append(" ".join(said))
     understood = f"Understood: {response.get('title', '')}"
     if notes:
         understood += f" ({'; '.join(notes)})"
