@@ -23,7 +23,7 @@ def test_the_planner_answers_follows_up_and_draws(assistant: Open, orders: pd.Da
     key = with_sample(made)
     first = ask(made, key, "total revenue by region")
     top = orders.groupby("region")["revenue"].sum()
-    assert f"{top.max():,.2f}" in said(first) and top.idxmax() in said(first)
+    assert f"{top.max():,.2f}" in said(first) and str(top.idxmax()) in said(first)
     second = ask(made, key, "and by channel?")
     result = made.store.results.get(result_ids(second)[0])
     assert result is not None

@@ -74,9 +74,9 @@ def test_several_groups_and_aggregates_with_a_missing_group(engine: Engine, orde
     result = query(engine, measure="revenue", aggregate=["sum", "median"], by=["region", "customer_type"])
     expected = orders.groupby(["region", "customer_type"], dropna=False)["revenue"].agg(["sum", "median"])
     assert len(records(result)) == len(expected) == 12
-    for (region, customer), row in expected.iterrows():  # type: ignore[misc]
-        wanted = None if pd.isna(customer) else customer
-        match = next(r for r in records(result) if (r["region"], r["customer_type"]) == (region, wanted))
+    for row in expected.reset_index().to_dict("records"):
+        wanted = (row["region"], None if pd.isna(row["customer_type"]) else row["customer_type"])
+        match = next(r for r in records(result) if (r["region"], r["customer_type"]) == wanted)
         assert match["sum of revenue"] == pytest.approx(row["sum"])
         assert match["median revenue"] == pytest.approx(row["median"])
 
@@ -323,7 +323,7 @@ def test_errors_say_what_is_wrong_and_what_there_is(engine: Engine, load: Load) 
         {"by": ["city"], "order": "up"},
     ):
         with pytest.raises(UnknownOption, match="Choose one of"):
-            query(engine, measure="revenue", **options)  # type: ignore[arg-type]
+            query(engine, measure="revenue", **options)
     with pytest.raises(UnknownOption, match="Choose one of"):
         query(engine, where=where("city", "like", "B"))
     with pytest.raises(EmptySelection, match="city is Paris"):
@@ -389,6 +389,26 @@ def test_what_a_model_is_told_is_json_and_says_what_is_missing(engine: Engine) -
     json.dumps(told, allow_nan=False)
     assert (told["rows_shown"], len(told["rows"]), told["facts"]["matching_rows"]) == (5, 5, 991)
     assert isinstance(told["rows"][0][1], str), "dates are text"
+
+
+def test_columns_named_like_our_own_words_do_no_harm(load: Load) -> None:
+    frame = pd.DataFrame(
+        {
+            "rows": list("aabb"),
+            "Month": list("xyxy"),
+            "value": [1, 2, 3, 4],
+            "change": list("pqpq"),
+            "day": pd.date_range("2024-01-01", periods=4, freq="40D"),
+        }
+    )
+    engine = load(awkward=frame)
+    assert by_first(query(engine, by=["rows"])) == {"a": 2, "b": 2}
+    assert by_first(describe(engine, "rows")) == {"a": 2, "b": 2}
+    assert by_first(distribution(engine, "rows")) == {"a": 2, "b": 2}
+    for group in ("Month", "change", "rows"):
+        assert len(records(trend(engine, "value", by=group, interval="month"))) == 10
+    assert compare(engine, "value", "rows").facts["test"] == "Welch t-test"
+    assert len(records(crosstab(engine, "rows", "change", "value"))) == 2
 
 
 def test_every_analysis_error_has_a_kind() -> None:

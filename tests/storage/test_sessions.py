@@ -322,7 +322,7 @@ def test_any_sequence_of_operations_matches_the_in_memory_service(
     steps: list[tuple[str, int, dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     ours = DatabaseSessionService(str(tmp_path_factory.mktemp("model") / "s.sqlite3"))
-    theirs = InMemorySessionService()  # type: ignore[no-untyped-call]
+    theirs = InMemorySessionService()
 
     async def replay(service: Any) -> list[Any]:
         seen: list[Any] = []
