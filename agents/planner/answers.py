@@ -52,8 +52,11 @@ def answer(tool: str, arguments: dict[str, Any], response: Response, notes: list
 
 
 def failed(response: Response) -> str:
-    """An error, said as one."""
-    return f"That could not be computed. {response.get('message') or response.get('error') or ''}".strip()
+    """An error, said as one, with what exists instead."""
+    message = str(response.get("message") or response.get("error") or "")
+    offered = [str(item) for item in response.get("suggestions") or [] if str(item) not in message]
+    hint = f"Did you mean: {', '.join(offered)}?" if offered else ""
+    return " ".join(text for text in ("That could not be computed.", message, hint) if text)
 
 
 def _query(arguments: dict[str, Any], response: Response) -> str:
@@ -131,10 +134,9 @@ def _missing(arguments: dict[str, Any], response: Response) -> str:
     if not facts["missing_cells"]:
         return "No value is missing in any column."
     top = response["rows"][0]
-    share = 100 * facts["missing_cells"] / facts["cells"]
     return (
-        f"**{facts['missing_cells']:,}** values are missing ({number(share)}% of all), in "
-        f"{facts['columns_with_missing']} columns; most in {top[0]} ({number(top[1])}, {number(top[2])}%)."
+        f"**{facts['missing_cells']:,}** of {facts['cells']:,} values are missing, in "
+        f"{facts['columns_with_missing']:,} columns; most in {top[0]} ({number(top[1])}, {number(top[2])}%)."
     )
 
 

@@ -16,9 +16,12 @@ MONTHS = {
          "october", "november", "december"], start=1)
     for n in (3, len(name))
 } | {"sept": 9}  # fmt: skip
-AFTER = {"since", "from", "after", "starting"}
+AFTER = {"since", "after", "starting"}
+FOLLOWING = {"and", "now", "also", "about", "what", "how", "ok", "then", "same"}
+"""Words that a follow-up begins with, after which a bare year is a period."""
+ONWARDS = {"on", "onward", "onwards", "forward"}
 BEFORE = {"before", "until", "till"}
-PREPOSITIONS = {"in", "during", "for", "of", "only", "on", "within", "just"} | AFTER | BEFORE
+PREPOSITIONS = {"in", "during", "for", "from", "of", "only", "on", "within", "just"} | AFTER | BEFORE
 PERIODS = ("month", "quarter", "year", "week")
 
 
@@ -43,7 +46,7 @@ def find_period(tokens: list[str], column: str, last_date: str | None) -> Period
         if relative:
             return relative
     for index in range(len(tokens)):
-        value, size = _value(tokens, index, anchored=index > 0 and tokens[index - 1] in PREPOSITIONS)
+        value, size = _value(tokens, index, anchored=_anchored(tokens, index))
         if not value:
             continue
         note = ""
@@ -53,13 +56,29 @@ def find_period(tokens: list[str], column: str, last_date: str | None) -> Period
                 continue
         before = tokens[index - 1] if index else ""
         start = index - 1 if before in PREPOSITIONS else index
-        op = "equals"
-        if before in AFTER:
-            op = "greater_than" if before == "after" else "at_least"
-        elif before in BEFORE:
-            op = "less_than" if before == "before" else "at_most"
-        return Period(start, index + size, [condition(column, op, value)], note)
+        end = index + size
+        onwards = tokens[end : end + 1] != [] and tokens[end] in ONWARDS
+        op = "at_least" if onwards else _operator(before)
+        if before == "from" and not onwards:
+            read = f'"from {value}" was read as in {value}; say "since {value}" to go on from there'
+            note = f"{note}; {read}" if note else read
+        return Period(start, end + onwards, [condition(column, op, value)], note)
     return None
+
+
+def _anchored(tokens: list[str], index: int) -> bool:
+    """Whether a bare year or month is a period here: after a preposition, or right at a follow-up's start."""
+    if index and tokens[index - 1] in PREPOSITIONS:
+        return True
+    return index <= 3 and index == len(tokens) - 1 and set(tokens[:index]) <= FOLLOWING
+
+
+def _operator(before: str) -> str:
+    if before in AFTER:
+        return "greater_than" if before == "after" else "at_least"
+    if before in BEFORE:
+        return "less_than" if before == "before" else "at_most"
+    return "equals"
 
 
 def condition(column: str, op: str, value: str) -> dict[str, Any]:

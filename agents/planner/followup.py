@@ -13,7 +13,8 @@ from agents.planner.tokens import find, has, stems
 STARTS = [
     "and", "what about", "how about", "now", "only", "just", "same", "as a", "as", "then", "also", "but",
     "make it", "make that", "instead", "ok", "show that", "show it", "show this", "draw that", "plot that",
-    "plot it", "plot this", "chart that", "the same",
+    "plot it", "plot this", "chart that", "the same", "break it down", "break that down", "break down",
+    "split it", "group it", "sort it", "chart it", "draw it", "graph it",
 ]  # fmt: skip
 WEAK_STARTS = [
     "by", "per", "for", "in", "since", "before", "after", "between", "from", "top", "bottom", "sort",
@@ -21,6 +22,8 @@ WEAK_STARTS = [
 ]  # fmt: skip
 CHARTABLE = ("query", "trend", "distribution", "crosstab", "correlate")
 AS_TABLE = "as a table"
+UNFILTERED = ("sql", "profile", "missing", "find_values")
+"""Tools that take no filter, so that "only 2024" needs a whole question."""
 COLUMN_TOOLS = ("describe", "distribution", "outliers")
 
 
@@ -28,6 +31,8 @@ def follow(text: str, schema: Schema, previous: tuple[str, dict[str, Any]] | Non
     """The changed call, or None when the question stands by itself."""
     if previous is None:
         return None
+    tool, arguments = previous[0], _listed(deepcopy(previous[1]))
+    schema = next((s for s in schema.others if s.name == arguments.get("dataset")), schema)
     tokens = stems(text)
     parts = dissect(text, schema)
     if not _depends(tokens, parts):
@@ -36,12 +41,31 @@ def follow(text: str, schema: Schema, previous: tuple[str, dict[str, Any]] | Non
         return again
     if parts.unknown:
         return ask(unknown_words(parts.unknown, schema))
-    tool, arguments = previous[0], deepcopy(previous[1])
     changed = _apply(tool, arguments, parts, tokens)
     if changed is None:
         return ask("I did not understand what to change about the last answer. Say it as a whole question.")
     name, merged = changed
     return Intent(name, merged, look_up=parts.look_up, notes=list(parts.notes))
+
+
+def drawn_from(earlier: list[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]] | None:
+    """The newest call; a chart of an earlier result is told by that result's own columns."""
+    if not earlier:
+        return None
+    tool, arguments = earlier[-1]
+    if tool != "show" or not arguments.get("result_id"):
+        return earlier[-1]
+    tables = (call for call in reversed(earlier) if not call[1].get("result_id"))
+    base = next(tables, None)
+    if base is None or base[0] not in ("query", "trend") or arguments["result_id"] != "last":
+        return earlier[-1]
+    return "show", _as_chart(base[0], base[1], str(arguments.get("kind", "bar")))
+
+
+def _listed(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Lists where a call of this or another model may have had a single name."""
+    single = {name: [arguments[name]] for name in ("where",) if isinstance(arguments.get(name), dict)}
+    return arguments | single
 
 
 def _depends(tokens: list[str], parts: Parts) -> bool:
@@ -98,7 +122,7 @@ def _apply(
         or parts.interval
     )
     if only_chart and tool in CHARTABLE:
-        drawn = "bar" if kind == "auto" else kind
+        drawn = kind if kind != "auto" else "line" if tool == "trend" else "bar"
         if tool == "distribution" and drawn == "histogram":
             return "show", _kept(arguments, "where", "dataset") | {
                 "kind": drawn,
@@ -110,11 +134,14 @@ def _apply(
             return "show", _as_chart(tool, arguments, drawn)
         return "show", {"kind": drawn, "result_id": "last"}
     if kind and tool in ("query", "trend"):
-        arguments = _as_chart(tool, arguments, "bar" if kind == "auto" else kind)
+        drawn = kind if kind != "auto" else "line" if tool == "trend" else "bar"
+        arguments = _as_chart(tool, arguments, drawn)
         tool = "show"
     elif kind and tool == "show":
         arguments["kind"] = arguments["kind"] if kind == "auto" else kind
         arguments.pop("title", None)
+    if (parts.where or parts.look_up) and tool in UNFILTERED:
+        return None
     _merge_where(arguments, parts)
     _merge_columns(tool, arguments, parts, tokens)
     if parts.limit and tool in ("query", "rows", "show"):
@@ -172,7 +199,7 @@ def _merge_where(arguments: dict[str, Any], parts: Parts) -> None:
 def _merge_columns(tool: str, arguments: dict[str, Any], parts: Parts, tokens: list[str]) -> None:
     groups = [c for c in [*parts.by, *parts.others] if not c.numeric] or [c for c in parts.by if c.numeric]
     measures = [c for c in parts.measures if c not in groups]
-    added = has(tokens, ["also by", "split by", "broken down by", "and also"])
+    added = has(tokens, ["also", "too", "as well", "split", "broken down by"])
     if tool in COLUMN_TOOLS:
         if column := next(iter(measures + groups), None):
             arguments["column"] = column.name
@@ -182,6 +209,8 @@ def _merge_columns(tool: str, arguments: dict[str, Any], parts: Parts, tokens: l
             arguments["y"] = measures[0].name
         return
     measure_name = "y" if tool == "show" else "measure"
+    if tool == "show" and arguments.get("kind") == "histogram":
+        measure_name = "x"
     if measures and tool in ("query", "trend", "compare", "show", "crosstab"):
         arguments[measure_name] = measures[0].name
         if is_rate(measures[0]) and not parts.aggregates and arguments.get("aggregate") in ("sum", ["sum"]):
@@ -200,7 +229,9 @@ def _merge_groups(
 ) -> None:
     names = [group.name for group in groups]
     if tool == "query":
-        old = [name for name in arguments.get("by") or [] if name not in names]
+        before = arguments.get("by") or []
+        before = [before] if isinstance(before, str) else before
+        old = [name for name in before if name not in names]
         arguments["by"] = old + names if added else names
         if not any(c.timed for c in schema.columns if c.name in arguments["by"]):
             arguments.pop("interval", None)
@@ -228,7 +259,8 @@ def _merge_interval(tool: str, arguments: dict[str, Any], parts: Parts) -> str:
     arguments["interval"] = parts.interval
     date = parts.schema.dates[0].name
     if tool == "query":
-        by = [name for name in arguments.get("by") or [] if name != date]
+        before = arguments.get("by") or []
+        by = [name for name in ([before] if isinstance(before, str) else before) if name != date]
         arguments["by"] = [date, *by]
         arguments.pop("order", None)
     elif tool == "show" and not arguments.get("x"):

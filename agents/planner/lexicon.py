@@ -25,15 +25,51 @@ CHARTS = {
     "pie": ["pie chart", "pie graph", "piechart", "pie", "donut chart", "doughnut chart"],
 }
 DRAW = ["plot", "chart", "graph", "draw", "visualize", "visualise", "visualization", "picture", "diagram"]
-MISSING = ["missing", "null", "nan", "empty value", "empty cell", "gap in the data", "incomplete", "blank"]
-OUTLIERS = ["outlier", "anomaly", "anomalie", "unusual", "extreme value", "abnormal"]
+MISSING = [
+    "missing", "null", "nan", "empty value", "empty cell", "gap in the data", "incomplete", "blank", "gap",
+    "empty", "have no",
+    "has no", "with no", "lack",
+]  # fmt: skip
+OUTLIERS = [
+    "outlier",
+    "anomaly",
+    "anomalie",
+    "unusual",
+    "extreme value",
+    "extreme",
+    "abnormal",
+    "weird",
+    "strange",
+    "suspicious",
+    "odd value",
+]
 CORRELATE = [
     "correlation", "correlate", "correlated", "relationship", "related", "relation between",
     "association", "depend on", "linked",
 ]  # fmt: skip
-COMPARE = ["compare", "comparison", "difference between", "differ", "versus", "vs", "differs"]
+COMPARE = [
+    "compare",
+    "comparison",
+    "difference between",
+    "difference in",
+    "difference of",
+    "differ",
+    "versus",
+    "vs",
+    "differs",
+]
+THAN = ["more than", "less than", "higher than", "lower than", "better than", "worse than"]
 CROSSTAB = ["crosstab", "cross tab", "cross tabulation", "crosstabulation", "pivot", "contingency"]
-DISTRIBUTION = ["distribution", "distributed", "spread of", "frequency", "value count", "breakdown of"]
+DISTRIBUTION = [
+    "distribution",
+    "distributed",
+    "spread of",
+    "frequency",
+    "value count",
+    "breakdown of",
+    "split of",
+    "breakdown",
+]
 TREND = [
     "over time", "trend", "evolution", "develop", "development", "growth", "grow", "grew", "change in",
     "changed", "time series", "month over month", "year over year", "over the month", "over the year",
@@ -52,7 +88,8 @@ ROWS = [
 SHARE = ["share", "percentage", "percent", "proportion", "ratio of"]
 DECLINE = [
     "why", "should we", "should i", "predict", "forecast", "recommend", "cause", "reason for",
-    "what will", "will", "explain why", "advice", "best strategy",
+    "what will", "will", "next year", "next month", "next quarter", "next week",
+    "explain why", "advice", "best strategy",
 ]  # fmt: skip
 HELP = ["help", "what can you do", "what can i ask", "how do you work", "what do you do"]
 GREETINGS = {"hi", "hello", "hey", "thanks", "thank", "hallo", "moin"}
@@ -104,18 +141,19 @@ SYNONYMS = {
     "price": ["cost"],
     "cost": ["price", "expense"],
     "salary": ["pay", "wage", "earning", "income", "compensation"],
-    "quantity": ["unit", "amount", "volume", "qty"],
-    "department": ["team", "division"],
     "gender": ["sex"],
     "temperature": ["temp"],
     "temp": ["temperature"],
     "country": ["nation"],
-    "date": ["day", "time"],
+    "date": ["day"],
     "rating": ["score", "review"],
     "score": ["rating"],
     "city": ["town"],
     "category": ["type", "kind"],
     "age": ["old"],
+    "department": ["dept", "team", "division"],
+    "location": ["loc", "place", "site"],
+    "quantity": ["unit", "amount", "volume", "qty", "item", "piece"],
 }
 STOP = {
     "a", "an", "the", "of", "in", "on", "at", "is", "are", "was", "were", "be", "been", "do", "does",
@@ -138,7 +176,7 @@ BENIGN = set(
     current currently actual actually exactly really simply today currently overall general typical typically
     usual company shop store business people person customer everyone anybody team altogether entire full
     really very quite still already yet here again back each other both either per cent
-    unit""".split()  # noqa: SIM905
+    unit using break broken too well""".split()  # noqa: SIM905
 )
 # A word in a question that stands for a value of a column.
 VALUE_WORDS = {
@@ -150,9 +188,6 @@ VALUE_WORDS = {
     "boy": "male",
 }
 # A comparison that names its column.
-COMPARED = {"older": ("age",), "younger": ("age",), "cheaper": ("price", "cost"), "taller": ("height",),
-            "heavier": ("weight",), "warmer": ("temp", "temperature"), "colder": ("temp",
-            "temperature")}  # fmt: skip
 KNOWN = {
     word
     for listed in (
@@ -170,3 +205,40 @@ KNOWN = {
     "versus", "against", "matrix", "vs", "rest", "month", "year", "week", "day", "hour", "quarter",
     "weekday", "time",
 }  # fmt: skip
+
+NUMBER_WORDS = {
+    word: number
+    for number, word in enumerate(
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=1
+    )
+} | {"twelve": 12, "fifteen": 15, "twenty": 20, "fifty": 50, "hundred": 100}
+ADJECTIVES: dict[str, tuple[str, ...]] = {
+    "older": ("age",), "oldest": ("age",), "younger": ("age",), "youngest": ("age",),
+    "cheaper": ("price", "cost"), "cheapest": ("price", "cost"), "expensive": ("price", "cost"),
+    "priciest": ("price", "cost"), "newest": ("date",), "latest": ("date",), "recent": ("date",),
+    "earliest": ("date",), "longer": ("duration", "length", "distance"),
+    "longest": ("duration", "length", "distance"),
+    "shorter": ("duration", "length", "distance"), "shortest": ("duration", "length", "distance"),
+    "heaviest": ("weight",), "heavier": ("weight",), "taller": ("height",),
+    "lightest": ("weight",), "tallest": ("height",),
+    "hottest": ("temperature", "temp"), "warmest": ("temperature", "temp"),
+    "coldest": ("temperature", "temp"),
+    "warmer": ("temperature", "temp"),
+    "colder": ("temperature", "temp"), "paid": ("salary", "wage", "pay"),
+}  # fmt: skip
+"""What an adjective measures, as words of column names."""
+ASCENDING_ADJECTIVES = {"youngest", "cheapest", "earliest", "shortest", "lightest", "coldest"}
+SHORT_WORDS = {
+    "age", "day", "sex", "pay", "tax", "job", "car", "old", "end", "net", "new", "max", "min", "per",
+}  # fmt: skip
+"""Three letters that are words of their own, so that "agent" is not read as a longer "age"."""
+ALIASES = {
+    "male": ("man", "men", "m"), "female": ("woman", "women", "f"),
+    "m": ("man", "men", "male"), "f": ("woman", "women", "female"),
+}  # fmt: skip
+"""Other words for a value, used when the card lists that value."""
+WEEKDAYS = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "weekend"}
+SORTED = {
+    "ascending": ["sort ascending", "ascending", "smallest first", "lowest first"],
+    "descending": ["sort descending", "descending", "largest first", "highest first", "biggest first"],
+}

@@ -10,8 +10,8 @@ from google.adk.models.llm_response import LlmResponse
 from google.genai import types
 from typing_extensions import override
 
-from agents.planner.answers import answer
-from agents.planner.followup import follow
+from agents.planner.answers import answer, failed
+from agents.planner.followup import drawn_from, follow
 from agents.planner.help import describe_forms, no_data
 from agents.planner.intent import Intent
 from agents.planner.request import Call, Request, read
@@ -72,7 +72,10 @@ def decide(request: Request, tools: set[str]) -> tuple[list[Call], str]:
         return [], intent.reply
     if not done:
         if intent.look_up and LOOK_UP in tools:
-            return [(LOOK_UP, {"text": intent.look_up})], ""
+            place = {name: v for name, v in intent.arguments.items() if name == "dataset"}
+            return [(LOOK_UP, {"text": intent.look_up} | place)], ""
+        if intent.tool not in tools:
+            return [], f"That needs {intent.tool!r}, which is not available here. Ask in direct mode."
         return [(intent.tool, intent.arguments)], ""
     if done[-1][0][0] == LOOK_UP and len(done) == 1:
         return _looked_up(intent, done[0][1])
@@ -86,7 +89,7 @@ def decide(request: Request, tools: set[str]) -> tuple[list[Call], str]:
 def interpret(request: Request, schema: Schema) -> Intent:
     """The question as a change of the one before, else by itself."""
     earlier = [call for call in request.earlier if call[0] not in (HANDOVER, LOOK_UP)]
-    followed = follow(request.question, schema, earlier[-1] if earlier else None)
+    followed = follow(request.question, schema, drawn_from(earlier))
     return followed or understand(request.question, schema)
 
 
@@ -125,7 +128,7 @@ def _looked_up(intent: Intent, response: dict[str, Any]) -> tuple[list[Call], st
     """After a look-up: the filter it found, or a question back."""
     rows = response.get("rows") or []
     if response.get("status") != "ok" or not rows:
-        return [], str(response.get("message", "That value does not occur in the data."))
+        return [], failed(response)
     exact = [row for row in rows if row[3]] or rows
     columns = list(dict.fromkeys(row[0] for row in exact))
     if len(columns) > 1:

@@ -9,9 +9,13 @@ from typing import Any
 from google.adk.models.llm_request import LlmRequest
 from google.genai import types
 
-CARD = re.compile(r"<data_card>(.*)</data_card>", re.DOTALL)
-TOLD_CALL = re.compile(r"\[\w+\] called tool `(\w+)` with parameters: (\{.*\})", re.DOTALL)
-TOLD = ("For context:", "[")
+CARD = re.compile(r"<data_card>(\{.*\})</data_card>\s*$", re.DOTALL)
+TOLD_CALL = re.compile(
+    r"\[[\w-]+\] called tool `(\w+)` with parameters:\s*(?:<<<\w+>>>)?\s*(\{.*\})\s*(?:<<<\w+>>>)?\s*",
+    re.DOTALL,
+)
+RETOLD = "For context:"
+"""How ADK begins what it retells of another agent."""
 Call = tuple[str, dict[str, Any]]
 
 
@@ -32,25 +36,40 @@ def read(request: LlmRequest) -> Request:
     """Reads the contents in order; a new question begins a new list of calls."""
     found = Request()
     for content in request.contents:
-        for part in content.parts or []:
-            _part(found, content, part)
+        parts = content.parts or []
+        retold = len(parts) > 1 and (parts[0].text or "").startswith(RETOLD)
+        for part in parts:
+            _part(found, content, part, retold=retold)
     return found
 
 
-def _part(found: Request, content: types.Content, part: types.Part) -> None:
+def _part(found: Request, content: types.Content, part: types.Part, *, retold: bool) -> None:
     if part.function_call and part.function_call.name:
         found.calls.append((part.function_call.name, dict(part.function_call.args or {})))
     elif part.function_response:
         found.responses.append(dict(part.function_response.response or {}))
     elif part.text and content.role == "user":
-        card = CARD.search(part.text)
-        if card:
-            found.card = json.loads(card[1])
-        elif told := TOLD_CALL.search(part.text):
-            _told(found, told)
-        elif not part.text.startswith(TOLD):
+        card = _card(part.text)
+        if card is not None:
+            found.card = card
+        elif retold:
+            if told := TOLD_CALL.fullmatch(part.text):
+                _told(found, told)
+        else:
             found.earlier += found.calls
             found.question, found.calls, found.responses = part.text, [], []
+
+
+def _card(text: str) -> dict[str, Any] | None:
+    """The data card in a text; None for a question, also one that only looks like a card."""
+    match = CARD.search(text)
+    if match is None:
+        return None
+    try:
+        card = json.loads(match[1])
+    except ValueError:
+        return None
+    return card if isinstance(card, dict) and isinstance(card.get("datasets"), list) else None
 
 
 def _told(found: Request, told: re.Match[str]) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 from rapidfuzz.distance import OSA
 
-from agents.planner.lexicon import STOP, SYNONYMS
+from agents.planner.lexicon import ADJECTIVES, ALIASES, KNOWN, ROW_WORDS, SHORT_WORDS, STOP, SYNONYMS
 from agents.planner.tokens import stems
 
 SLIP_LETTERS = 4
+SHORTEST = 3
 LONG_WORD = 8
 MAIN_WORDS = ("revenue", "sale", "amount", "total", "profit", "cost", "price", "value", "salary")
 RATES = {
@@ -48,6 +49,12 @@ class Column:
 def is_rate(column: Column) -> bool:
     """Whether adding the column up makes no sense, by its name: ratings, prices, temperatures, ages."""
     return bool(RATES & set(column.stems))
+
+
+def _abbreviates(a: str, b: str) -> bool:
+    short, long = sorted((a, b), key=len)
+    known = len(short) >= SHORTEST and short not in SHORT_WORDS and short not in STOP
+    return known and long.startswith(short) and len(long) - len(short) > 1
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,13 @@ class Schema:
         """Date columns."""
         return [c for c in self.columns if c.timed]
 
+    def meant_by(self, word: str) -> list[Column]:
+        """The columns that an adjective is about: "older" the age, "newest" the date."""
+        wanted = ADJECTIVES.get(word, ())
+        if "date" in wanted and self.dates:
+            return self.dates
+        return [c for c in self.columns if set(wanted) & set(c.stems) and not self.is_identifier(c)]
+
     def is_identifier(self, column: Column) -> bool:
         """Whether a column only names rows."""
         unique = self.rows > 20 and column.distinct == self.rows
@@ -146,7 +160,9 @@ class Schema:
                     found.append(Mention(start, start + size, tuple(same), text, exact=True))
         for index, token in enumerate(tokens):
             if index not in taken and token not in STOP and not token[0].isdigit():
-                candidates = self._partial(token) or self._synonym(token) or self._slip(token)
+                candidates = (
+                    self._partial(token) or self._synonym(token) or self._short(token) or self._slip(token)
+                )
                 if candidates:
                     found.append(Mention(index, index + 1, tuple(candidates), token, exact=False))
         return sorted(found, key=lambda m: m.start)
@@ -157,6 +173,12 @@ class Schema:
     def _synonym(self, token: str) -> list[Column]:
         meant = [word for word, others in SYNONYMS.items() if token in others]
         return [c for c in self.columns if any(word in c.stems for word in meant)][:4]
+
+    def _short(self, token: str) -> list[Column]:
+        """Abbreviated names and abbreviating words: "departure" for dep_delay, "hum" for humidity."""
+        if token in ROW_WORDS or token in KNOWN or len(token) < SHORTEST:
+            return []
+        return [c for c in self.columns if any(_abbreviates(token, word) for word in c.stems)]
 
     def _slip(self, token: str) -> list[Column]:
         """Columns with a word one slip away (two from eight letters on); a swap of two is one slip."""
@@ -174,6 +196,7 @@ class Schema:
         found: list[tuple[int, int, Column, Any]] = []
         taken: set[int] = set()
         listed = [(stems(str(v)), c, v) for c in self.columns if c.kind == "text" for v in c.values]
+        listed += [([a], c, v) for s, c, v in listed for a in ALIASES.get(" ".join(s), ()) if len(a) > 1]
         for value_stems, column, value in sorted(listed, key=lambda item: -len(item[0])):
             size = len(value_stems)
             for start in range(len(tokens) - size + 1):

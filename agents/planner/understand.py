@@ -61,6 +61,8 @@ def _special(tokens: list[str], parts: Parts) -> Intent | None:
     """The named analyses, which their words give away."""
     if has(tokens, lex.DECLINE):
         return ask(cannot(parts.schema))
+    if parts.problem:
+        return ask(parts.problem)
     columns = [*parts.measures, *parts.others, *parts.by]
     if has(tokens, lex.OUTLIERS):
         return _outliers(tokens, parts)
@@ -78,7 +80,8 @@ def _special(tokens: list[str], parts: Parts) -> Intent | None:
         return Intent("missing", {})
     if has(tokens, lex.CROSSTAB) and len(columns) >= 2:
         return _crosstab(parts)
-    if has(tokens, lex.COMPARE):
+    pairs = [w for w in parts.where if w["op"] == "in" and len(w["values"]) == 2]
+    if has(tokens, lex.COMPARE) or (pairs and has(tokens, lex.THAN)):
         compared = _compare(tokens, parts)
         if compared:
             return compared
@@ -86,15 +89,23 @@ def _special(tokens: list[str], parts: Parts) -> Intent | None:
         return unclear(parts) or Intent("distribution", _where(parts, column=columns[0].name))
     if _is_trend(tokens, parts):
         return _trend(parts)
-    if (
-        has(tokens, lex.SHARE)
-        and len(parts.where) == 1
-        and not (parts.measures or parts.by or parts.aggregates)
-    ):
-        return Intent("distribution", {"column": parts.where[0]["column"]})
-    if has(tokens, lex.SHARE) and len(parts.by) == 2:
-        return _crosstab(parts, share="rows")
+    if has(tokens, lex.SHARE):
+        return _share(parts)
     return None
+
+
+def _share(parts: Parts) -> Intent | None:
+    """Shares of rows come from a distribution, of two columns from a crosstab; None for shares of a sum."""
+    if len(parts.by) == 2:
+        return _crosstab(parts, share="rows")
+    asked = [w for w in parts.where if w["op"] in ("equals", "in")]
+    names = list(dict.fromkeys([c.name for c in [*parts.by, *parts.others]] + [w["column"] for w in asked]))
+    timed = [c.name for c in parts.schema.dates]
+    names = [name for name in names if name not in timed]
+    if parts.measures or set(parts.aggregates) - {"count"} or parts.unclear or len(names) != 1:
+        return None
+    rest = [w for w in parts.where if w["column"] != names[0]]
+    return Intent("distribution", {"column": names[0]} | ({"where": rest} if rest else {}))
 
 
 def _general(tokens: list[str], parts: Parts) -> Intent:
@@ -117,14 +128,15 @@ def _general(tokens: list[str], parts: Parts) -> Intent:
         return Intent("describe", _where(parts, column=described[0].name))
     if has(tokens, lex.PROFILE) and not described and not parts.aggregates:
         return Intent("profile", {})
+    bare = not (parts.aggregates or parts.by or parts.interval or parts.limit or parts.where)
+    if bare and len(described) == 1 and is_rate(described[0]) and not parts.look_up:
+        return Intent("describe", {"column": described[0].name})
     if parts.aggregates or parts.by or parts.measures or parts.interval or parts.limit:
         return _query(tokens, parts)
     if described and len(described) == 1:
         return Intent("describe", _where(parts, column=described[0].name))
-    if parts.where or parts.look_up:
-        return (
-            Intent("rows", _where(parts)) if _row_noun(tokens, parts) else ask(not_understood(parts.schema))
-        )
+    if parts.where or (parts.look_up and _row_noun(tokens, parts)):
+        return Intent("rows", _where(parts))
     return ask(not_understood(parts.schema))
 
 
@@ -140,6 +152,8 @@ def _measure(parts: Parts) -> Column | Intent | None:
     """The one number column meant; a question back when several are possible; None for counting."""
     if parts.measures:
         return parts.measures[0]
+    if parts.order_by and parts.order_by.numeric:
+        return parts.order_by
     needs_number = set(parts.aggregates) - set(DIMENSIONLESS)
     if not needs_number:
         return None
@@ -221,14 +235,18 @@ def _superlative(parts: Parts) -> Intent:
 
 def _lists_rows(tokens: list[str], parts: Parts) -> bool:
     """'top 5 orders by revenue' lists rows; 'top 5 products by revenue' adds groups up."""
-    return not parts.others and not parts.by and _row_noun(tokens, parts) and not parts.aggregates
+    if parts.others or parts.by or parts.aggregates:
+        return False
+    return parts.order_by is not None or _row_noun(tokens, parts)
 
 
 def _rows(parts: Parts) -> Intent:
     arguments: dict[str, Any] = {}
     if parts.limit:
         arguments["limit"] = parts.limit
-    if parts.measures and (parts.limit or parts.order):
+    if parts.order_by:
+        arguments |= {"order_by": parts.order_by.name, "descending": parts.order != "ascending"}
+    elif parts.measures and (parts.limit or parts.order):
         arguments |= {"order_by": parts.measures[0].name, "descending": parts.order != "ascending"}
     return Intent("rows", _where(parts, **arguments))
 
@@ -263,7 +281,7 @@ def _correlate(tokens: list[str], parts: Parts) -> Intent:
             "show", _where(parts, kind="scatter", x=parts.measures[0].name, y=parts.measures[1].name)
         )
     numbers = [*parts.measures, *[c for c in parts.by if c.numeric]]
-    wrong = [c for c in parts.others if not c.numeric]
+    wrong = [c for c in [*parts.others, *parts.by] if not c.numeric and not c.timed]
     if wrong and len(numbers) == 1:
         return Intent("compare", _where(parts, measure=numbers[0].name, by=wrong[0].name))
     if len(numbers) > 2:
@@ -298,8 +316,9 @@ def _compare(tokens: list[str], parts: Parts) -> Intent | None:
 
 
 def _crosstab(parts: Parts, share: str = "") -> Intent:
-    named = [*parts.by, *parts.others]
-    named = list(dict.fromkeys(named))
+    said = [m.column for m in parts.schema.mentions(stems(parts.text))]
+    named = list(dict.fromkeys([*parts.by, *parts.others]))
+    named.sort(key=lambda c: said.index(c) if c in said else len(said))
     if len(named) < 2:
         return ask(
             "A crosstab needs two columns, such as: crosstab of "
@@ -416,7 +435,9 @@ def _grouped_chart(tokens: list[str], parts: Parts, kind: str, groups: list[Colu
     timed = [c for c in groups if c.timed]
     named = [c for c in groups if not c.timed]
     arguments: dict[str, Any] = {"kind": kind}
-    if parts.interval or timed or (kind in ("line", "area") and parts.schema.dates and not named):
+    over_time = bool(parts.schema.dates) and has(tokens, lex.TREND)
+    alone = kind in ("line", "area") and bool(parts.schema.dates) and not named
+    if parts.interval or timed or over_time or alone:
         date = timed[0] if timed else parts.schema.dates[0]
         arguments["x"] = date.name
         if named:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from google.adk.flows.llm_flows.context._fencing import OTHER_AGENT_CONTEXT_PREAMBLE, quote_untrusted
 from google.adk.models.llm_request import LlmRequest
 from google.genai import types
 
@@ -94,8 +95,11 @@ def test_a_vague_wish_runs_several_analyses() -> None:
 
 
 def test_calls_of_another_agent_are_remembered_for_follow_ups() -> None:
-    told = "[analysis_agent] called tool `query` with parameters: {'measure': 'v', 'aggregate': ['sum']}"
-    calls, _ = step(user(CARD), user("total v"), user("For context:"), user(told), user("and by g?"))
+    call = quote_untrusted("{'aggregate': ['sum'], 'measure': 'v'}")
+    told = f"[analysis_agent] called tool `query` with parameters:\n{call}"
+    parts = [types.Part(text=OTHER_AGENT_CONTEXT_PREAMBLE), types.Part(text=told)]
+    retold = types.Content(role="user", parts=parts)
+    calls, _ = step(user(CARD), user("total v"), retold, user("and by g?"))
     assert calls == [("query", {"measure": "v", "aggregate": ["sum"], "by": ["g"]})]
 
 

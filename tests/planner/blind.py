@@ -1,0 +1,130 @@
+"""Questions written before the rules were run on them, with what a careful reader would compute.
+
+Several expectations mean that each of them is right. `ASK` is a question back or an honest refusal.
+"""
+
+from typing import Any
+
+Call = tuple[str, dict[str, Any]]
+ASK: Call = ("ask", {})
+
+
+def where(column: str, op: str, value: Any = None) -> dict[str, Any]:
+    """One expected filter."""
+    return {"column": column, "op": op, "value": value}
+
+
+def call(tool: str, **arguments: Any) -> Call:
+    """One expected call."""
+    return tool, arguments
+
+
+S, P, R = "sales", "people", "sensors"
+Y2023 = where("order_date", "equals", "2023")
+BLIND: list[tuple[str, list[str], list[Call]]] = [
+    (S, ["What's our total sales amount?"], [call("query", measure="sales_amount", aggregate=["sum"])]),
+    (S, ["avg unit price for each product"],
+     [call("query", measure="unit_price", aggregate=["mean"], by=["product"])]),
+    (S, ["How many orders were cancelled?"], [call("query", where=[where("status", "equals", "cancelled")])]),
+    (S, ["which region has the highest sales"],
+     [call("query", measure="sales_amount", aggregate=["sum"], by=["region"]),
+      call("query", measure="sales_amount", aggregate=["sum"], by=["region"], limit=1)]),
+    (S, ["five best products by quantity"],
+     [call("query", measure="quantity", aggregate=["sum"], by=["product"], limit=5)]),
+    (S, ["orders above 1000"], [ASK]),
+    (S, ["list orders with quantity greater than 10"],
+     [call("rows", where=[where("quantity", "greater_than", 10)])]),
+    (S, ["sales per month in 2023"],
+     [call("query", measure="sales_amount", aggregate=["sum"], by=["order_date"], interval="month",
+           where=[Y2023]),
+      call("trend", measure="sales_amount", aggregate="sum", interval="month", where=[Y2023])]),
+    (S, ["how did revenue develop over time?"],
+     [call("trend", measure="sales_amount", aggregate="sum"), ASK]),
+    (S, ["pie chart of orders by status"], [call("show", kind="pie", x="status")]),
+    (S, ["median discount in the Furniture category"],
+     [call("query", measure="discount", aggregate=["median"],
+           where=[where("category", "equals", "Furniture")])]),
+    (S, ["is there a correlation between discount and quantity?"],
+     [call("correlate", x="discount", y="quantity")]),
+    (S, ["sales in Hamburg"], [call("find_values", text="Hamburg")]),
+    (S, ["show me sales by regoin"],
+     [call("query", measure="sales_amount", aggregate=["sum"], by=["region"])]),
+    (S, ["share of sales by category"],
+     [call("query", measure="sales_amount", aggregate=["sum"], by=["category"])]),
+    (S, ["why did sales drop in March?"], [ASK]),
+    (S, ["number of different cities"], [call("query", measure="city", aggregate=["distinct"])]),
+    (S, ["orders between 15 Jan 2024 and 20 Feb 2024"],
+     [call("rows", where=[where("order_date", "at_least", "2024-01-15"),
+                          where("order_date", "at_most", "2024-02-20")]),
+      call("query", where=[where("order_date", "at_least", "2024-01-15"),
+                           where("order_date", "at_most", "2024-02-20")])]),
+    (S, ["compare sales amount of male and female customers"],
+     [call("compare", measure="sales_amount", by="customer_gender"),
+      call("compare", measure="sales_amount", by="customer_gender", groups=["male", "female"])]),
+    (S, ["which columns have gaps?"], [call("missing")]),
+    (S, ["how many customers are in the customers table"], [call("query", dataset="customers")]),
+    (S, ["quarterly sales for Laptops"],
+     [call("query", measure="sales_amount", aggregate=["sum"], by=["order_date"], interval="quarter",
+           where=[where("product", "equals", "Laptop")]),
+      call("trend", measure="sales_amount", aggregate="sum", interval="quarter",
+           where=[where("product", "equals", "Laptop")])]),
+    (P, ["What is the average salary by department?"],
+     [call("query", measure="AnnualSalary", aggregate=["mean"], by=["Department"])]),
+    (P, ["headcount per office"], [call("query", by=["OfficeLocation"])]),
+    (P, ["how is age distributed?"], [call("distribution", column="Age"),
+                                      call("show", kind="histogram", x="Age")]),
+    (P, ["boxplot of annual salary by dept"], [call("show", kind="box", y="AnnualSalary", by="Department"),
+                                               call("show", kind="box", y="AnnualSalary", x="Department")]),
+    (P, ["employees hired after 2020"],
+     [call("rows", where=[where("HireDate", "greater_than", "2020")]),
+      call("query", where=[where("HireDate", "greater_than", "2020")])]),
+    (P, ["who earns more than 100k"], [call("rows", where=[where("AnnualSalary", "greater_than", 100000)]),
+                                       ASK]),
+    (P, ["oldest 10 employees"], [call("rows", order_by="Age", descending=True, limit=10)]),
+    (P, ["do men earn more than women?"], [call("compare", measure="AnnualSalary", by="Gender"), ASK]),
+    (P, ["crosstab of department and gender"], [call("crosstab", rows="Department", columns="Gender")]),
+    (P, ["give me a summary of this dataset"], [call("profile")]),
+    (P, ["top 3 job titles by avg salary"],
+     [call("query", measure="AnnualSalary", aggregate=["mean"], by=["JobTitle"], limit=3)]),
+    (P, ["average salary without the Sales department"],
+     [call("query", measure="AnnualSalary", aggregate=["mean"],
+           where=[where("Department", "not_equals", "Sales")])]),
+    (P, ["number of full time staff in London"],
+     [call("query", where=[where("FullTime", "equals", True), where("OfficeLocation", "equals", "London")])]),
+    (P, ["unusual salaries"], [call("outliers", column="AnnualSalary")]),
+    (R, ["average temp by hour"],
+     [call("query", measure="Temp (°C)", aggregate=["mean"], by=["ts"], interval="hour"),
+      call("trend", measure="Temp (°C)", aggregate="mean", interval="hour")]),
+    (R, ["max CO2 per sensor"], [call("query", measure="CO2_ppm", aggregate=["max"], by=["sensor-id"])]),
+    (R, ["plot PM2.5 over time"], [call("show", kind="line", x="ts", y="PM2.5")]),
+    (R, ["readings where humidity is above 80"],
+     [call("rows", where=[where("rel. humidity [%]", "greater_than", 80)])]),
+    (R, ["relationship between temperature and humidity"],
+     [call("correlate", x="Temp (°C)", y="rel. humidity [%]")]),
+    (R, ["how many alarms at Lab 2?"],
+     [call("query", where=[where("alarm", "equals", True), where("Site Name", "equals", "Lab 2")])]),
+    (R, ["heatmap of correlations"], [call("show", kind="heatmap")]),
+    (R, ["standard deviation of battery voltage by site"],
+     [call("query", measure="battV", aggregate=["std"], by=["Site Name"]), ASK]),
+    (R, ["mean humidity last month"],
+     [call("query", measure="rel. humidity [%]", aggregate=["mean"],
+           where=[where("ts", "equals", "2023-12")])]),
+    (R, ["scatter of temp vs co2"], [call("show", kind="scatter", x="Temp (°C)", y="CO2_ppm"),
+                                     call("show", kind="scatter", x="CO2_ppm", y="Temp (°C)")]),
+    (S, ["total sales by region", "and by category?"],
+     [call("query", measure="sales_amount", aggregate=["sum"], by=["category"])]),
+    (P, ["average salary by department", "make it a bar chart"],
+     [call("show", kind="bar", x="Department", y="AnnualSalary", aggregate="mean"),
+      call("show", kind="bar", result_id="r1")]),
+    (S, ["total sales by region", "just 2023"],
+     [call("query", measure="sales_amount", aggregate=["sum"], by=["region"], where=[Y2023])]),
+    (R, ["max CO2 per sensor", "what about the minimum?"],
+     [call("query", measure="CO2_ppm", aggregate=["min"], by=["sensor-id"])]),
+    (S, ["top 5 products by sales", "only the top 3"],
+     [call("query", measure="sales_amount", aggregate=["sum"], by=["product"], limit=3)]),
+    (S, ["sales by month in 2023", "for Furniture only"],
+     [call("query", measure="sales_amount", aggregate=["sum"], by=["order_date"], interval="month",
+           where=[Y2023, where("category", "equals", "Furniture")]),
+      call("trend", measure="sales_amount", aggregate="sum", interval="month",
+           where=[Y2023, where("category", "equals", "Furniture")])]),
+]  # fmt: skip
