@@ -2,6 +2,7 @@
 # make lint              style, types, import directions      make check   lint, then test
 PYTHON ?= python3
 PORT ?= 8501
+PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := .venv/bin
 
 .PHONY: run test lint check format

@@ -5,20 +5,18 @@ from typing import Any
 
 import ibis
 
-from analysis.conditions import Condition, Selection, select
+from analysis.conditions import Condition, select
 from analysis.engine import Engine
 from analysis.errors import BadValue, require_option
 from analysis.measures import (
     AGGREGATES,
     aggregated,
     free_name,
-    grouping,
+    group_text,
     label,
     missing_note,
     present,
-    selected_interval,
 )
-from storage.datasets import ColumnInfo
 from storage.results import Result
 
 NORMALIZE = ("", "rows", "columns", "all")
@@ -51,7 +49,8 @@ def crosstab(
         raise BadValue(f"Shares need a sum or a count, not {chosen}.")
     selection = select(engine, dataset, where)
     table = selection.table.mutate(
-        __down=_label(engine, selection, down), __across=_label(engine, selection, across)
+        __down=group_text(engine, selection, down).fill_null(MISSING),
+        __across=group_text(engine, selection, across).fill_null(MISSING),
     )
     values = engine.fetch(table.select("__across").distinct().order_by("__across")).column("__across")
     if len(values) > MAX_COLUMNS:
@@ -90,12 +89,6 @@ def crosstab(
         notes=notes,
         facts={"columns": len(values)},
     )  # fmt: skip
-
-
-def _label(engine: Engine, selection: Selection, column: ColumnInfo) -> Any:
-    """A group as text; dates by their automatic period."""
-    keys, _ = grouping(selection.table, column, selected_interval(engine, selection, column))
-    return next(iter(keys.values())).cast("string").fill_null(MISSING)
 
 
 def _filled(wide: Any, cells: list[str], share: str) -> Any:

@@ -115,7 +115,7 @@ class Engine:
         started = time.perf_counter()
         try:
             output = self._worker.program(code, self.tables)
-        except sandbox_errors.ProgramFailed as error:
+        except (sandbox_errors.ProgramFailed, sandbox_errors.QueryFailed) as error:
             raise BadQuery(f"The calculation failed: {error}") from error
         except sandbox_errors.SandboxError as error:
             raise LimitExceeded(str(error)) from error

@@ -133,6 +133,12 @@ def grouping(table: Any, column: ColumnInfo, interval: str) -> tuple[dict[str, A
     return {name: field.cast("timestamp").truncate(UNITS[chosen]).cast("date")}, chosen
 
 
+def group_text(engine: Engine, selection: Selection, column: ColumnInfo) -> Any:
+    """A group as text; dates by their automatic period. A missing one stays missing."""
+    keys, _ = grouping(selection.table, column, selected_interval(engine, selection, column))
+    return next(iter(keys.values())).cast("string")
+
+
 def present(engine: Engine, selection: Selection, *columns: ColumnInfo | None) -> int:
     """How many selected rows have a value in every one of `columns`."""
     named = [column for column in columns if column is not None]

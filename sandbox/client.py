@@ -105,7 +105,16 @@ class Worker:
     def kill(self) -> None:
         """Ends the process now; a call that is running raises WorkerStopped."""
         self._stopped.set()
-        self._end()
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        # A running call still reads from the pipes; it closes them itself when it finds their end.
+        if self._turn.acquire(blocking=False):
+            try:
+                self._end()
+            finally:
+                self._turn.release()
 
     close = kill
 

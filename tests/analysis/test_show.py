@@ -31,7 +31,7 @@ def test_bars_are_sorted_and_named_by_their_aggregation(engine: Engine, orders: 
     (bar,) = traces(result)
     expected = orders.groupby("region")["revenue"].mean().sort_values(ascending=False)
     assert bar["x"] == list(expected.index) and bar["y"] == pytest.approx(list(expected))
-    assert result.output["figure"]["layout"]["yaxis"]["title"]["text"] == "average revenue"
+    assert result.output["figure"]["layout"]["yaxis"]["title"]["text"] == "Average revenue"
     assert expected.idxmax() in result.output["alt"]
 
 

@@ -1,0 +1,103 @@
+"""Points of two number columns; the least-squares line is of all rows, also when fewer are drawn."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import ibis
+
+from analysis import chart
+from analysis.conditions import Condition, Selection, select
+from analysis.engine import Engine, compile_sql, python_text, result_table
+from analysis.errors import NotNumeric, TooFew
+from analysis.measures import missing_note, numeric_columns, present, require_numeric
+from storage.datasets import ColumnInfo, Dataset
+from storage.results import Result
+
+DRAWN_POINTS = 5_000
+CODE = """points = con.sql({points}).df()
+((n, var_x, var_y, covariance, r, mean_x, mean_y, low, high),) = con.execute({line}).fetchall()
+trend = None
+if var_x and var_y:
+    slope = covariance / var_x
+    trend = {{"slope": slope, "intercept": mean_y - slope * mean_x, "r": round(r, 12), "n": n}}
+    trend |= {{"low": low, "high": high}}
+output = {{"table": points, "trend": trend, "rows": n}}
+"""
+
+
+def scatter(
+    engine: Engine, x: str, y: str, by: str, where: Sequence[Condition], dataset: str, **about: Any
+) -> tuple[Result, dict[str, Any], str]:
+    """The result, its figure and its text. Raises NotNumeric, TooFew for fewer than two rows."""
+    data = engine.dataset(dataset)
+    across, up = _axes(engine, data, x, y)
+    group = engine.column(data, by) if by else None
+    selection = select(engine, dataset, where)
+    used = present(engine, selection, across, up)
+    if used < 2:
+        raise TooFew(f"Fewer than two rows have both {across.name} and {up.name}.")
+    whole = _whole(selection, across, up, group)
+    points, notes = _drawn_points(whole, used)
+    _, base = engine.program(
+        CODE.format(points=python_text(compile_sql(points)), line=python_text(compile_sql(_line(whole)))),
+        title=f"{up.name} against {across.name}{selection.words}",
+        datasets=[data],
+        rows_used=used,
+        notes=[*missing_note(selection, used, f"both {across.name} and {up.name}"), *notes],
+        **about,
+    )
+    line = base.facts["trend"]
+    base.notes.append(
+        f"Trend over all {used:,} rows: slope {line['slope']:,.4g}, r = {line['r']:.3f}, n = {line['n']:,}."
+        if line
+        else "There is no trend line: one of the two has the same value in every row."
+    )
+    table = result_table(base)
+    groups = chart.series(table, "x", "y", "series" if group else "")
+    if not group:
+        groups = {"rows": groups["y"]}
+    if len(groups) > chart.MAX_SERIES:
+        base.notes.append(f"{chart.MAX_SERIES} of {len(groups)} groups of {by} are drawn.")
+        largest = sorted(groups, key=lambda name: -len(groups[name][0]))[: chart.MAX_SERIES]
+        groups = {name: groups[name] for name in groups if name in largest}
+    alt = f"Scatter chart: {base.title}, {used:,} rows."
+    if line:
+        alt += f" Trend: slope {line['slope']:.4g}, r = {line['r']:.3f}."
+    return base, chart.scatter(groups, across.name, up.name, line), alt
+
+
+def _axes(engine: Engine, data: Dataset, x: str, y: str) -> tuple[ColumnInfo, ColumnInfo]:
+    numbers = numeric_columns(data)
+    if not (x and y) and len(numbers) < 2:
+        raise NotNumeric("A scatter chart needs two number columns: name x and y.")
+    up = engine.column(data, y) if y else None
+    across = engine.column(data, x) if x else next(c for c in numbers if up is None or c.name != up.name)
+    up = up or next(c for c in numbers if c.name != across.name)
+    for column in (across, up):
+        require_numeric(column, "a scatter chart")
+    return across, up
+
+
+def _whole(selection: Selection, x: ColumnInfo, y: ColumnInfo, group: ColumnInfo | None) -> Any:
+    table = selection.table
+    whole = table.filter(table[x.name].notnull() & table[y.name].notnull())
+    named = {"series": whole[group.name].cast("string")} if group else {}
+    return whole.select(x=whole[x.name].cast("float64"), y=whole[y.name].cast("float64"), **named)
+
+
+def _drawn_points(whole: Any, used: int) -> tuple[Any, list[str]]:
+    if used <= DRAWN_POINTS:
+        return whole, []
+    step = -(-used // DRAWN_POINTS)
+    numbered = whole.mutate(__row=ibis.row_number())
+    points = numbered.filter(numbered["__row"] % step == 0).drop("__row")
+    return points, [f"One point in {step} is drawn; the trend line uses all {used:,} rows."]
+
+
+def _line(whole: Any) -> Any:
+    """Least squares: slope = cov / var of x, through the means."""
+    x, y = whole["x"], whole["y"]
+    return whole.aggregate(
+        n=whole.count(), var_x=x.var(how="pop"), var_y=y.var(how="pop"), covariance=x.cov(y, how="pop"),
+        r=x.corr(y, how="pop"), mean_x=x.mean(), mean_y=y.mean(), low=x.min(), high=x.max(),
+    )  # fmt: skip
