@@ -17,7 +17,7 @@ DRAWN_POINTS = 5_000
 CODE = """points = con.sql({points}).df()
 ((n, var_x, var_y, covariance, r, mean_x, mean_y, low, high),) = con.execute({line}).fetchall()
 trend = None
-if var_x and var_y:
+if var_x and r is not None and r == r:
     slope = covariance / var_x
     trend = {{"slope": slope, "intercept": mean_y - slope * mean_x, "r": round(r, 12), "n": n}}
     trend |= {{"low": low, "high": high}}

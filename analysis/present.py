@@ -26,6 +26,9 @@ def to_model(result: Result, max_rows: int = MODEL_ROWS) -> dict[str, Any]:
     """
     table = result_table(result)
     rows = [[_cell(value) for value in row[:MODEL_COLUMNS]] for row in to_json_safe(table.rows[:max_rows])]
+    notes, more = result.notes, len(table.columns) - MODEL_COLUMNS
+    if more > 0:
+        notes = [*notes, f"{more:,} more column(s) are not listed here."]
     return {
         "status": "ok",
         "result_id": result.id,
@@ -37,7 +40,7 @@ def to_model(result: Result, max_rows: int = MODEL_ROWS) -> dict[str, Any]:
         "rows_shown": len(rows),
         "rows_used": result.rows_used,
         "rows_total": result.rows_total,
-        "notes": result.notes,
+        "notes": notes,
         "facts": result.facts,
     }
 

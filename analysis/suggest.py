@@ -5,6 +5,10 @@ from storage.datasets import ColumnInfo, Dataset
 
 MAX_QUESTIONS = 6
 GROUPS_BETWEEN = (2, 30)
+RATE_WORDS = {
+    "rating", "score", "price", "temperature", "temp", "age", "rate", "percent", "ratio", "humidity",
+    "pressure", "discount", "speed", "level", "index", "year", "height", "weight", "length", "width",
+}  # fmt: skip
 MEASURE_WORDS = ("revenue", "sales", "amount", "total", "price", "cost", "profit", "value", "salary")
 
 
@@ -15,12 +19,13 @@ def suggest(dataset: Dataset) -> list[str]:
     dates = date_columns(dataset)
     questions: list[str] = []
     main = measures[0].name if measures else ""
+    over_time = f"average {main}" if is_rate(main) else main or "number of rows"
     if main and groups:
-        questions.append(f"total {main} by {groups[0].name}")
+        questions.append(f"{'average' if is_rate(main) else 'total'} {main} by {groups[0].name}")
     elif groups:
         questions.append(f"number of rows by {groups[0].name}")
     if dates:
-        questions.append(f"{main or 'number of rows'} over time by month as a line chart")
+        questions.append(f"{over_time} over time by month as a line chart")
     if main and len(groups) > 1:
         questions.append(f"compare {main} by {_fewest(groups[1:]).name}")
     if len(measures) > 1:
@@ -31,6 +36,12 @@ def suggest(dataset: Dataset) -> list[str]:
         questions.append("missing values")
     questions.append("summary of the data")
     return questions[:MAX_QUESTIONS]
+
+
+def is_rate(name: str) -> bool:
+    """Whether adding the column up makes no sense, by its name."""
+    words = name.lower().replace("_", " ").split()
+    return any(word.removesuffix("s") in RATE_WORDS for word in words)
 
 
 def _groups(dataset: Dataset) -> list[ColumnInfo]:

@@ -66,13 +66,19 @@ def test_scatter_trend_uses_all_rows_and_says_when_points_are_left_out(
 def test_histogram_and_box_are_computed_on_all_rows(engine: Engine, orders: pd.DataFrame) -> None:
     (bars,) = traces(show(engine, "histogram", x="revenue"))
     assert sum(bars["y"]) == len(orders)
-    (box,) = traces(show(engine, "box", y="revenue", by="region"))
+    result = show(engine, "box", y="revenue", by="region")
+    box, far = traces(result)
     for index, name in enumerate(box["x"]):
         values = orders.loc[orders["region"] == name, "revenue"]
         q1, median, q3 = values.quantile([0.25, 0.5, 0.75])
         assert (box["q1"][index], box["median"][index], box["q3"][index]) == pytest.approx((q1, median, q3))
         inside = values[(values >= q1 - 1.5 * (q3 - q1)) & (values <= q3 + 1.5 * (q3 - q1))]
         assert box["upperfence"][index] == inside.max() and box["lowerfence"][index] == inside.min()
+        points = [y for x, y in zip(far["x"], far["y"], strict=True) if x == name]
+        beyond = values[~values.index.isin(inside.index)]
+        farthest = beyond.loc[(beyond - median).abs().sort_values(ascending=False).index]
+        assert sorted(points) == pytest.approx(sorted(farthest[:50]))
+    assert any("50 farthest" in note for note in result.notes)
 
 
 def test_heatmaps(engine: Engine, orders: pd.DataFrame) -> None:
