@@ -173,7 +173,7 @@ def heatmap(
         "colorbar": {"title": {"text": titled(title)}},
     }  # fmt: skip
     if title == "r":
-        trace |= {"zmin": -1, "zmax": 1, "zmid": 0}
+        trace |= {"zmin": -1, "zmax": 1, "zmid": 0, "colorscale": "RdBu"}
     if len(xs) * len(ys) <= 150:
         large = any(is_number(value) and abs(value) >= 1000 for row in cells for value in row)
         trace |= {"texttemplate": "%{z:.3~s}" if large else "%{z:.3~g}"}

@@ -16,6 +16,7 @@ from ui import text
 SAMPLE = Path(__file__).parent.parent / "samples" / "orders.csv"
 FILE_TYPES = ["csv", "tsv", "txt"]
 SAMPLE_ROWS = 200
+RANGE_PIXELS = 100
 KIND_NAMES = {
     "integer": "whole number",
     "number": "number",
@@ -160,6 +161,8 @@ def _columns(dataset: Dataset) -> None:
         column_config={
             "Missing": st.column_config.NumberColumn(format="localized"),
             "Different": st.column_config.NumberColumn(format="localized"),
+            "Lowest": st.column_config.TextColumn(width=RANGE_PIXELS),
+            "Highest": st.column_config.TextColumn(width=RANGE_PIXELS),
         },
         alt=f"Columns of {dataset.file_name}",
     )

@@ -32,7 +32,7 @@ def main() -> None:
         page_title="Data Analysis Assistant",
         page_icon=str(ICON),
         layout="wide",
-        initial_sidebar_state="expanded",
+        initial_sidebar_state="auto",
     )
     style.apply()
     try:

@@ -78,12 +78,19 @@ def _groups(columns: list[str], rows: list[list[Any]], response: Response, keys:
         return f"{count:,} groups."
     if len(ranked) == 1:
         return f"{_row_name(ranked[0], columns, keys)}: {_label(measure)} **{number(ranked[0][index])}**."
-    high, low = max(ranked, key=lambda r: r[index]), min(ranked, key=lambda r: r[index])
-    whole = "" if count == len(rows) else f" among the first {len(rows)}"
+    unit = _group_word(columns[0]) if keys == 1 else "groups"
+    ends = response["facts"]
+    if "highest" in ends and "lowest" in ends:
+        high, low = ([*ends[end]["group"], ends[end]["value"]] for end in ("highest", "lowest"))
+        index = len(high) - 1
+    elif count > len(rows):
+        return f"{count:,} {unit}; the numbers are below."
+    else:
+        high, low = max(ranked, key=lambda r: r[index]), min(ranked, key=lambda r: r[index])
     return (
         f"{_sentence(_label(measure))} is highest for {_row_name(high, columns, keys)} "
         f"(**{number(high[index])}**) and lowest for {_row_name(low, columns, keys)} "
-        f"(**{number(low[index])}**){whole}; {count:,} {_group_word(columns[0])}."
+        f"(**{number(low[index])}**); {count:,} {unit}."
     )
 
 
