@@ -5,6 +5,7 @@ that the first page does not wait for it.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -19,6 +20,7 @@ from storage.datasets import Dataset
 from storage.keys import SessionKey
 from storage.owners import Owner
 
+logger = logging.getLogger(__name__)
 APP_NAME = "agents"
 WARM_UP = "import numpy, pandas; from scipy import stats\noutput = pandas.DataFrame({'ready': [1]})"
 
@@ -49,8 +51,14 @@ class Assistant:
 
     @property
     def model(self) -> Any:
-        """The ModelChoice; None while it is being opened. Raises what opening it raised."""
-        return self._runner.result()[1] if self._runner.done() else None
+        """The ModelChoice; None while it is being opened, and when that failed."""
+        return self._runner.result()[1] if self._runner.done() and not self.model_problem else None
+
+    @property
+    def model_problem(self) -> str:
+        """Why the model could not be opened, or nothing."""
+        error = self._runner.exception() if self._runner.done() else None
+        return f"The model could not be opened: {error}" if error else ""
 
     def new_session(self, user_id: str) -> SessionKey:
         """A real ADK session, made now."""
@@ -139,7 +147,8 @@ class Assistant:
     def _prepare(self) -> None:
         try:
             self._runner.set_result(_build_runner(self.settings, self._workspace.store))
-        except BaseException as error:
+        except Exception as error:
+            logger.exception("the model could not be opened")
             self._runner.set_exception(error)
 
     def _warm(self, key: SessionKey) -> None:
@@ -158,6 +167,9 @@ def _build_runner(settings: Settings, store: Any) -> Any:
     from agents.agent import build_app
     from agents.models import choose_model
 
+    # Its advice is to keep caches at the model's service, which cost money while nobody asks.
+    advice = logging.getLogger("google_adk.google.adk.runners")
+    advice.addFilter(lambda record: "context_cache_config" not in record.getMessage())
     choice = choose_model(settings)
     runner = Runner(
         app=build_app(choice.llm),

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from agents.assistant import Assistant
+from agents.card import data_card
 from analysis.errors import AnalysisError
 from storage.datasets import ColumnInfo, Dataset
 from storage.keys import SessionKey
@@ -79,7 +80,9 @@ def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset]) -> Dat
             )
     _refusals()
     with st.expander("About this data", icon=":material/table_view:", key="about-data"):
-        columns, sample, notes = st.tabs(["Columns", "Sample", "How it was read"])
+        columns, sample, notes, told = st.tabs(
+            ["Columns", "Sample", "How it was read", "What a model is told"]
+        )
         with columns:
             _columns(current)
         with sample:
@@ -87,6 +90,9 @@ def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset]) -> Dat
         with notes:
             st.markdown(text.listing(current.notes) or "Read as it stands; nothing to note.")
             st.caption(f"SHA-256 {current.sha256}")
+        with told:
+            st.caption("This goes with each question, besides the conversation and the tools' answers.")
+            st.code(data_card(datasets), language=None, wrap_lines=True, height=300)
     return current
 
 

@@ -80,6 +80,9 @@ def _mode(assistant: Assistant, conversation: Conversation) -> None:
 
 def _model(assistant: Assistant) -> None:
     choice = assistant.model
+    if assistant.model_problem:
+        st.error(text.literal(assistant.model_problem), icon=":material/error:")
+        return
     if choice is None:
         st.caption(":material/hourglass_empty: Opening the model")
         return

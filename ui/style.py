@@ -22,7 +22,9 @@ CSS = """
 }
 /* It would stop the page's script, not the answer, which has a Stop of its own. */
 [data-testid="stStatusWidget"] { display: none; }
-[data-testid="stChatMessage"] { scroll-margin-top: 4rem; background: transparent; padding-left: 0; padding-right: 0; }
+[data-testid="stChatMessage"] {
+  scroll-margin-top: 4rem; background: transparent; padding-left: 0; padding-right: 0;
+}
 [data-testid="stMetric"] { padding: 0.9rem 1.1rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 @media (max-width: 640px) {
