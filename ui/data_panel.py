@@ -12,7 +12,7 @@ from agents.card import data_card
 from analysis.errors import AnalysisError
 from storage.datasets import ColumnInfo, Dataset
 from storage.keys import SessionKey
-from ui import text
+from ui import results, text
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "orders.csv"
 FILE_TYPES = ["csv", "tsv", "txt"]
@@ -189,6 +189,12 @@ def _column_row(column: ColumnInfo, rows: int) -> dict[str, Any]:
 
 def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
     rows = assistant.sample(key, dataset, SAMPLE_ROWS)
-    st.dataframe(rows, hide_index=True, height=388, alt=f"First rows of {dataset.file_name}")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        height=388,
+        column_config=results.formats(rows),
+        alt=f"First rows of {dataset.file_name}",
+    )
     if dataset.rows > len(rows):
         st.caption(f"The first {len(rows):,} of {dataset.rows:,} rows; answers use all of them.")

@@ -81,7 +81,7 @@ def _table(result: Result) -> None:
         key=f"table-{result.id}",
         hide_index=True,
         height="content" if len(data) <= MAX_TABLE_ROWS_SHOWN else TABLE_PIXELS,
-        column_config=number_columns(data),
+        column_config=formats(data),
         alt=f"Table: {result.title}",
     )
     stored = result.output["table"]
@@ -89,16 +89,21 @@ def _table(result: Result) -> None:
         st.caption(f"The first {len(data):,} of {stored['row_count']:,} rows.")
 
 
-def number_columns(data: pd.DataFrame) -> dict[str, Any]:
-    """Column settings: thousands separators for decimals, whole numbers as they are.
+def formats(data: pd.DataFrame) -> dict[str, Any]:
+    """Column settings: separators for decimals, days without a time; whole numbers stay as they are.
 
     A whole number may be a year or an order number, which separators would disfigure.
     """
-    return {
-        str(name): st.column_config.NumberColumn(format="localized")
-        for name in data.columns
-        if pd.api.types.is_float_dtype(data[name])
-    }
+    settings: dict[str, Any] = {}
+    for name, values in data.items():
+        if pd.api.types.is_float_dtype(values):
+            settings[str(name)] = st.column_config.NumberColumn(format="localized")
+        elif (
+            pd.api.types.is_datetime64_dtype(values)
+            and (values.dropna() == values.dropna().dt.normalize()).all()
+        ):
+            settings[str(name)] = st.column_config.DateColumn(format="YYYY-MM-DD")
+    return settings
 
 
 def format_value(value: Any) -> str:
