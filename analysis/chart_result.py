@@ -14,7 +14,7 @@ from storage.results import Result
 
 NUMERIC_TYPES = ("DOUBLE", "FLOAT", "DECIMAL")
 MAX_CELLS_A_SIDE = 30
-ONE_KEY = ("describe", "distribution", "compare", "missing", "profile", "crosstab")
+ONE_KEY = ("describe", "distribution", "compare", "missing", "profile")
 RAW_ROWS = ("rows", "outliers")
 
 
@@ -117,7 +117,7 @@ def _roles(base: Result, table: Table) -> tuple[list[str], list[str]]:
         count = len(base.arguments["by"])
     elif base.tool == "trend":
         count = 2 if base.arguments["by"] and base.arguments["by"] != base.arguments["date"] else 1
-    elif "across" in table.names and base.tool == "crosstab":
+    elif base.tool == "crosstab":
         count = 2
     else:
         count = 1 if base.tool in ONE_KEY else _leading_groups(table)

@@ -14,6 +14,7 @@ from storage.datasets import ColumnInfo, Dataset
 from storage.results import Result
 
 DRAWN_POINTS = 5_000
+GOLDEN, SPREAD = 2_654_435_769, 2**32
 CODE = """points = con.sql({points}).df()
 ((n, var_x, var_y, covariance, r, mean_x, mean_y, low, high),) = con.execute({line}).fetchall()
 trend = None
@@ -88,10 +89,11 @@ def _whole(selection: Selection, x: ColumnInfo, y: ColumnInfo, group: ColumnInfo
 def _drawn_points(whole: Any, used: int) -> tuple[Any, list[str]]:
     if used <= DRAWN_POINTS:
         return whole, []
-    step = -(-used // DRAWN_POINTS)
+    # Multiples of the golden ratio fall evenly, whatever period the rows have; every k-th row would not.
     numbered = whole.mutate(__row=ibis.row_number())
-    points = numbered.filter(numbered["__row"] % step == 0).drop("__row")
-    return points, [f"One point in {step} is drawn; the trend line uses all {used:,} rows."]
+    share = int(SPREAD * DRAWN_POINTS * 0.99 / used)
+    points = numbered.filter((numbered["__row"] * GOLDEN) % SPREAD < share).drop("__row")
+    return points, [f"About {DRAWN_POINTS:,} points are drawn; the trend line uses all {used:,} rows."]
 
 
 def _line(whole: Any) -> Any:

@@ -55,6 +55,8 @@ def correlate(
     data = engine.dataset(dataset)
     names = [name for name in (x, y) if name] or list(columns)
     found = [engine.column(data, name) for name in names]
+    if not (x and y):
+        found = list({column.name: column for column in found}.values())
     for column in found:
         require_numeric(column, "correlation")
     arguments: dict[str, Any] = {

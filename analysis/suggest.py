@@ -1,9 +1,11 @@
 """Questions worth asking of a table, in plain words, from its own columns."""
 
+import re
+
 from analysis.measures import date_columns, is_identifier, numeric_columns
 from storage.datasets import ColumnInfo, Dataset
 
-MAX_QUESTIONS = 6
+MIN_QUESTIONS, MAX_QUESTIONS = 4, 6
 GROUPS_BETWEEN = (2, 30)
 RATE_WORDS = {
     "rating", "score", "price", "temperature", "temp", "age", "rate", "percent", "ratio", "humidity",
@@ -27,7 +29,7 @@ def suggest(dataset: Dataset) -> list[str]:
     if dates:
         questions.append(f"{over_time} over time by month as a line chart")
     if main and len(groups) > 1:
-        questions.append(f"compare {main} by {_fewest(groups[1:]).name}")
+        questions.append(_comparison(main, _fewest(groups[1:])))
     if len(measures) > 1:
         questions.append(f"correlation between {measures[1].name} and {main}")
     if main:
@@ -35,7 +37,17 @@ def suggest(dataset: Dataset) -> list[str]:
     if any(column.missing for column in dataset.columns):
         questions.append("missing values")
     questions.append("summary of the data")
+    questions += [f"describe {c.name}" for c in dataset.columns[: max(0, MIN_QUESTIONS - len(questions))]]
     return questions[:MAX_QUESTIONS]
+
+
+def _comparison(measure: str, group: ColumnInfo) -> str:
+    """Two groups by their names, more by their column."""
+    plain = group.kind == "text" and group.distinct == 2 == len(group.values)
+    if plain and all(re.fullmatch(r"[A-Za-z][\w -]*", str(value)) for value in group.values):
+        first, second = sorted(map(str, group.values))
+        return f"compare {measure} between {first} and {second}"
+    return f"compare {measure} by {group.name}"
 
 
 def is_rate(name: str) -> bool:
