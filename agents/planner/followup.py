@@ -6,7 +6,8 @@ from typing import Any
 from agents.planner import lexicon as lex
 from agents.planner.help import unknown_words
 from agents.planner.intent import Intent, ask
-from agents.planner.parse import Parts, dissect, unclear
+from agents.planner.parse import dissect
+from agents.planner.parts import Parts, unclear
 from agents.planner.schema import Column, Schema, is_rate
 from agents.planner.tokens import find, has, stems
 

@@ -3,9 +3,12 @@
 from typing import Any
 
 from agents.planner import lexicon as lex
+from agents.planner.arguments import measure_meant, with_where
+from agents.planner.charts import chart
 from agents.planner.help import cannot, describe_forms, not_understood, unknown_words
 from agents.planner.intent import Intent, ask
-from agents.planner.parse import Parts, dissect, unclear
+from agents.planner.parse import dissect
+from agents.planner.parts import Parts, unclear
 from agents.planner.schema import Column, Schema, is_rate
 from agents.planner.tokens import has, stems
 
@@ -21,7 +24,6 @@ ASKS_UNKNOWN = (
     "distribution",
     "crosstab",
 )
-DIMENSIONLESS = ("count", "distinct")
 
 
 def understand(text: str, schema: Schema) -> Intent:
@@ -69,7 +71,7 @@ def _special(tokens: list[str], parts: Parts) -> Intent | None:
     if has(tokens, lex.CORRELATE):
         return _correlate(tokens, parts)
     if parts.chart:
-        return _chart(tokens, parts)
+        return chart(tokens, parts)
     if has(tokens, lex.MISSING):
         if (
             columns
@@ -86,7 +88,7 @@ def _special(tokens: list[str], parts: Parts) -> Intent | None:
         if compared:
             return compared
     if has(tokens, lex.DISTRIBUTION) and (parts.measures or parts.others or parts.unclear):
-        return unclear(parts) or Intent("distribution", _where(parts, column=columns[0].name))
+        return unclear(parts) or Intent("distribution", with_where(parts, column=columns[0].name))
     if _is_trend(tokens, parts):
         return _trend(parts)
     if has(tokens, lex.SHARE):
@@ -125,7 +127,7 @@ def _general(tokens: list[str], parts: Parts) -> Intent:
         return _rows(parts)
     described = parts.measures + parts.others
     if has(tokens, lex.DESCRIBE) and len(described) == 1 and not parts.by and not parts.aggregates:
-        return Intent("describe", _where(parts, column=described[0].name))
+        return Intent("describe", with_where(parts, column=described[0].name))
     if has(tokens, lex.PROFILE) and not described and not parts.aggregates:
         return Intent("profile", {})
     bare = not (parts.aggregates or parts.by or parts.interval or parts.limit or parts.where)
@@ -134,45 +136,18 @@ def _general(tokens: list[str], parts: Parts) -> Intent:
     if parts.aggregates or parts.by or parts.measures or parts.interval or parts.limit:
         return _query(tokens, parts)
     if described and len(described) == 1:
-        return Intent("describe", _where(parts, column=described[0].name))
+        return Intent("describe", with_where(parts, column=described[0].name))
     if parts.where or (parts.look_up and _row_noun(tokens, parts)):
-        return Intent("rows", _where(parts))
+        return Intent("rows", with_where(parts))
     return ask(not_understood(parts.schema))
-
-
-def _where(parts: Parts, **arguments: Any) -> dict[str, Any]:
-    return arguments | ({"where": parts.where} if parts.where else {})
 
 
 def _row_noun(tokens: list[str], parts: Parts) -> bool:
     return bool((lex.ROW_WORDS | set(stems(parts.schema.name))) & set(tokens))
 
 
-def _measure(parts: Parts) -> Column | Intent | None:
-    """The one number column meant; a question back when several are possible; None for counting."""
-    if parts.measures:
-        return parts.measures[0]
-    if parts.order_by and parts.order_by.numeric:
-        return parts.order_by
-    needs_number = set(parts.aggregates) - set(DIMENSIONLESS)
-    if not needs_number:
-        return None
-    dates = [c for c in parts.others if c.timed]
-    if dates and needs_number <= {"min", "max"}:
-        return dates[0]
-    known = parts.schema.measures
-    if len(known) == 1:
-        return known[0]
-    if not known:
-        return ask(f"{parts.schema.file or parts.schema.name} has no column of numbers for that.")
-    what = {"mean": "average", "sum": "total", "std": "standard deviation"}.get(
-        parts.aggregates[0], parts.aggregates[0]
-    )
-    return ask(f"The {what} of which column: {', '.join(c.name for c in known[:8])}?")
-
-
 def _query(tokens: list[str], parts: Parts) -> Intent:
-    measure = _measure(parts)
+    measure = measure_meant(parts)
     if isinstance(measure, Intent):
         return measure
     aggregates, by, others = list(parts.aggregates), list(parts.by), list(parts.others)
@@ -205,7 +180,7 @@ def _query(tokens: list[str], parts: Parts) -> Intent:
         return _rows(parts)
     if has(tokens, lex.SHARE) and by:
         parts.notes.append("shares are shown as numbers by group; ask for a pie chart to see percentages")
-    return Intent("query", _where(parts, **arguments), notes=[])
+    return Intent("query", with_where(parts, **arguments), notes=[])
 
 
 def _counts_values(tokens: list[str], parts: Parts) -> bool:
@@ -230,7 +205,7 @@ def _superlative(parts: Parts) -> Intent:
         measure = parts.measures[0]
         arguments["measure"] = measure.name
         arguments["aggregate"] = aggregates or ["mean" if is_rate(measure) else "sum"]
-    return Intent("query", _where(parts, **arguments))
+    return Intent("query", with_where(parts, **arguments))
 
 
 def _lists_rows(tokens: list[str], parts: Parts) -> bool:
@@ -248,7 +223,7 @@ def _rows(parts: Parts) -> Intent:
         arguments |= {"order_by": parts.order_by.name, "descending": parts.order != "ascending"}
     elif parts.measures and (parts.limit or parts.order):
         arguments |= {"order_by": parts.measures[0].name, "descending": parts.order != "ascending"}
-    return Intent("rows", _where(parts, **arguments))
+    return Intent("rows", with_where(parts, **arguments))
 
 
 def _missing_rows(tokens: list[str], parts: Parts) -> Intent:
@@ -267,27 +242,27 @@ def _outliers(tokens: list[str], parts: Parts) -> Intent:
         names = ", ".join(c.name for c in parts.schema.measures[:8])
         return ask(f"Outliers of which column: {names}?" if names else cannot(parts.schema))
     method = {"method": "zscore"} if has(tokens, ["z score", "zscore", "standard deviation"]) else {}
-    return Intent("outliers", _where(parts, column=measures[0].name, **method))
+    return Intent("outliers", with_where(parts, column=measures[0].name, **method))
 
 
 def _correlate(tokens: list[str], parts: Parts) -> Intent:
     if again := unclear(parts):
         return again
     if parts.chart == "heatmap" or (parts.chart and len(parts.measures) != 2):
-        return Intent("show", _where(parts, kind="heatmap"))
+        return Intent("show", with_where(parts, kind="heatmap"))
     method = {"method": "spearman"} if has(tokens, ["spearman", "rank"]) else {}
     if parts.chart == "scatter" and len(parts.measures) == 2:
         return Intent(
-            "show", _where(parts, kind="scatter", x=parts.measures[0].name, y=parts.measures[1].name)
+            "show", with_where(parts, kind="scatter", x=parts.measures[0].name, y=parts.measures[1].name)
         )
     numbers = [*parts.measures, *[c for c in parts.by if c.numeric]]
     wrong = [c for c in [*parts.others, *parts.by] if not c.numeric and not c.timed]
     if wrong and len(numbers) == 1:
-        return Intent("compare", _where(parts, measure=numbers[0].name, by=wrong[0].name))
+        return Intent("compare", with_where(parts, measure=numbers[0].name, by=wrong[0].name))
     if len(numbers) > 2:
-        return Intent("correlate", _where(parts, columns=[c.name for c in numbers], **method))
+        return Intent("correlate", with_where(parts, columns=[c.name for c in numbers], **method))
     named = {name: c.name for name, c in zip(("x", "y"), numbers, strict=False)}
-    return Intent("correlate", _where(parts, **named, **method))
+    return Intent("correlate", with_where(parts, **named, **method))
 
 
 def _compare(tokens: list[str], parts: Parts) -> Intent | None:
@@ -301,7 +276,7 @@ def _compare(tokens: list[str], parts: Parts) -> Intent | None:
     if again := unclear(parts):
         return again
     if by is None and len(parts.measures) == 2:
-        return Intent("correlate", _where(parts, x=parts.measures[0].name, y=parts.measures[1].name))
+        return Intent("correlate", with_where(parts, x=parts.measures[0].name, y=parts.measures[1].name))
     if by is None or parts.interval:
         return None
     measures = parts.measures or (parts.schema.measures if len(parts.schema.measures) == 1 else [])
@@ -331,7 +306,7 @@ def _crosstab(parts: Parts, share: str = "") -> Intent:
             arguments["aggregate"] = parts.aggregates[0]
     if share or has(stems(parts.text), lex.SHARE):
         arguments["normalize"] = share or "rows"
-    return Intent("crosstab", _where(parts, **arguments))
+    return Intent("crosstab", with_where(parts, **arguments))
 
 
 def _is_trend(tokens: list[str], parts: Parts) -> bool:
@@ -345,12 +320,12 @@ def _is_trend(tokens: list[str], parts: Parts) -> bool:
 def _trend(parts: Parts) -> Intent:
     if again := unclear(parts):
         return again
-    measure = _measure(parts)
+    measure = measure_meant(parts)
     if isinstance(measure, Intent):
         return measure
     if parts.interval == "weekday":
         return _query(stems(parts.text), parts)
-    return Intent("trend", _where(parts, **_series(parts, measure)))
+    return Intent("trend", with_where(parts, **_series(parts, measure)))
 
 
 def _series(parts: Parts, measure: Column | None) -> dict[str, Any]:
@@ -368,95 +343,3 @@ def _series(parts: Parts, measure: Column | None) -> dict[str, Any]:
     if parts.interval:
         arguments["interval"] = parts.interval
     return arguments
-
-
-def _chart(tokens: list[str], parts: Parts) -> Intent:
-    if again := unclear(parts):
-        return again
-    kind = parts.chart if parts.chart != "auto" else _best_chart(tokens, parts)
-    groups = [c for c in [*parts.by, *parts.others] if not c.numeric]
-    numbers = [*parts.measures, *[c for c in parts.by if c.numeric and c not in parts.measures]]
-    if kind == "heatmap":
-        if len(groups) >= 2:
-            return Intent("show", _where(parts, kind=kind, **_cells(parts, groups, numbers)))
-        return Intent("show", _where(parts, kind=kind))
-    if kind == "scatter":
-        if len(numbers) < 2:
-            names = ", ".join(c.name for c in parts.schema.measures[:8])
-            return ask(f"A scatter chart needs two number columns; choose from: {names}.")
-        extra = {"by": groups[0].name} if groups else {}
-        return Intent("show", _where(parts, kind=kind, x=numbers[0].name, y=numbers[1].name, **extra))
-    if kind == "histogram":
-        columns = numbers or groups
-        if not columns:
-            return ask("A histogram of which column: " + _choices(parts.schema) + "?")
-        return Intent("show", _where(parts, kind=kind, x=columns[0].name))
-    if kind == "box":
-        if not numbers:
-            return ask("A box plot of which column: " + _choices(parts.schema) + "?")
-        extra = {"by": groups[0].name} if groups else {}
-        return Intent("show", _where(parts, kind=kind, y=numbers[0].name, **extra))
-    return _grouped_chart(tokens, parts, kind, groups)
-
-
-def _choices(schema: Schema) -> str:
-    return ", ".join(c.name for c in schema.measures[:8])
-
-
-def _cells(parts: Parts, groups: list[Column], numbers: list[Column]) -> dict[str, Any]:
-    cells: dict[str, Any] = {"x": groups[0].name, "by": groups[1].name}
-    if numbers:
-        cells["y"] = numbers[0].name
-        cells["aggregate"] = (
-            parts.aggregates[0] if parts.aggregates else "mean" if is_rate(numbers[0]) else "sum"
-        )
-    return cells
-
-
-def _best_chart(tokens: list[str], parts: Parts) -> str:
-    """Without a named kind: time a line, two numbers a scatter, one number alone a histogram, else bars."""
-    if parts.interval and parts.interval != "weekday":
-        return "line"
-    if has(tokens, lex.TREND) or any(c.timed for c in [*parts.by, *parts.others]):
-        return "line"
-    if has(tokens, lex.DISTRIBUTION):
-        return "histogram"
-    if len(parts.measures) == 2 and not parts.aggregates and not parts.by:
-        return "scatter"
-    if parts.measures and not parts.by and not parts.others and not parts.aggregates:
-        return "histogram"
-    return "bar"
-
-
-def _grouped_chart(tokens: list[str], parts: Parts, kind: str, groups: list[Column]) -> Intent:
-    measure = _measure(parts)
-    if isinstance(measure, Intent):
-        return measure
-    timed = [c for c in groups if c.timed]
-    named = [c for c in groups if not c.timed]
-    arguments: dict[str, Any] = {"kind": kind}
-    over_time = bool(parts.schema.dates) and has(tokens, lex.TREND)
-    alone = kind in ("line", "area") and bool(parts.schema.dates) and not named
-    if parts.interval or timed or over_time or alone:
-        date = timed[0] if timed else parts.schema.dates[0]
-        arguments["x"] = date.name
-        if named:
-            arguments["by"] = named[0].name
-    elif named:
-        arguments["x"] = named[0].name
-        if len(named) > 1:
-            arguments["by"] = named[1].name
-    else:
-        options = ", ".join(c.name for c in parts.schema.groups[:6])
-        return ask(f"A {kind} chart by what: {options}?" if options else cannot(parts.schema))
-    if measure is not None:
-        kept = [a for a in parts.aggregates if a != "count"] or parts.aggregates
-        arguments |= {
-            "y": measure.name,
-            "aggregate": kept[0] if kept else "mean" if is_rate(measure) else "sum",
-        }
-    if parts.interval:
-        arguments["interval"] = parts.interval
-    if parts.limit:
-        arguments["limit"] = parts.limit
-    return Intent("show", _where(parts, **arguments))
