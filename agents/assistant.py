@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from agents.settings import Settings
 from agents.turns import Turns
 from agents.workspace import close_workspace, open_workspace
+from analysis.engine import Engine
 from analysis.ingest import Progress, ingest
 from storage.conversations import Conversation
 from storage.datasets import Dataset
@@ -107,10 +108,9 @@ class Assistant:
         self.store.datasets.detach(key, dataset_id)
 
     def sample(self, key: SessionKey, dataset: Dataset, rows: int) -> Any:
-        """The dataset's first rows as a DataFrame."""
-        tables = {"t": dataset.table_path}
-        worker = self.pool.worker(key.session_id)
-        return worker.query(f"SELECT * FROM t LIMIT {int(rows)}", tables).to_pandas()
+        """The dataset's first rows as a DataFrame. Raises AnalysisError when they cannot be read."""
+        engine = Engine(self.pool.worker(key.session_id), [dataset], key=key, invocation_id="")
+        return engine.fetch(engine.table(dataset).limit(rows)).to_pandas()
 
     def close(self) -> None:
         """Ends running turns as interrupted, then everything else."""

@@ -1,6 +1,7 @@
 """Box plots: quartiles, whiskers and the points beyond them, all computed by one query on all rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import ibis
@@ -49,7 +50,7 @@ def box(
         **about,
     )
     table = result_table(base)
-    base.notes.extend(_limits(table.column("beyond whiskers"), groups))
+    base = replace(base, notes=[*base.notes, *_limits(table.column("beyond whiskers"), groups)])
     alt = chart.alternative("box", f"{base.title} (medians)", table, "group", "median")
     return base, chart.boxes(table, column.name, group.name if group else ""), alt
 

@@ -1,6 +1,7 @@
 """Points of two number columns; the least-squares line is of all rows, also when fewer are drawn."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import ibis
@@ -48,23 +49,30 @@ def scatter(
         **about,
     )
     line = base.facts["trend"]
-    base.notes.append(
-        f"Trend over all {used:,} rows: slope {line['slope']:,.4g}, r = {line['r']:.3f}, n = {line['n']:,}."
-        if line
-        else "There is no trend line: one of the two has the same value in every row."
-    )
-    table = result_table(base)
-    groups = chart.series(table, "x", "y", "series" if group else "")
-    if not group:
-        groups = {"rows": groups["y"]}
-    if len(groups) > chart.MAX_SERIES:
-        base.notes.append(f"{chart.MAX_SERIES} of {len(groups)} groups of {by} are drawn.")
-        largest = sorted(groups, key=lambda name: -len(groups[name][0]))[: chart.MAX_SERIES]
-        groups = {name: groups[name] for name in groups if name in largest}
-    alt = f"Scatter chart: {base.title}, {used:,} rows."
-    if line:
-        alt += f" Trend: slope {line['slope']:.4g}, r = {line['r']:.3f}."
+    groups, left_out = _series(base, group)
+    alt = f"Scatter chart: {base.title}, {used:,} rows. {_said(line)}"
+    base = replace(base, notes=[*base.notes, *left_out, _said(line)])
     return base, chart.scatter(groups, across.name, up.name, line), alt
+
+
+def _said(line: dict[str, Any] | None) -> str:
+    if line is None:
+        return "There is no trend line: one of the two has the same value in every row."
+    return f"Trend over all rows: slope {line['slope']:,.4g}, r = {line['r']:.3f}, n = {line['n']:,}."
+
+
+def _series(
+    base: Result, group: ColumnInfo | None
+) -> tuple[dict[str, tuple[list[Any], list[Any]]], list[str]]:
+    """Points by group, at most the 12 largest groups."""
+    groups = chart.series(result_table(base), "x", "y", "series" if group else "")
+    if group is None:
+        return {"rows": groups["y"]}, []
+    if len(groups) <= chart.MAX_SERIES:
+        return groups, []
+    largest = sorted(groups, key=lambda name: -len(groups[name][0]))[: chart.MAX_SERIES]
+    note = f"The {chart.MAX_SERIES} largest of {len(groups)} groups of {group.name} are drawn."
+    return {name: groups[name] for name in groups if name in largest}, [note]
 
 
 def _axes(engine: Engine, data: Dataset, x: str, y: str) -> tuple[ColumnInfo, ColumnInfo]:

@@ -189,7 +189,8 @@ def not_finite(column: ColumnInfo) -> bool:
 
 def python_text(text: str) -> str:
     """`text` as a Python literal: on its own lines where that is safe, whatever names the data has."""
-    plain = "\\" not in text and '"""' not in text and text.isprintable() | ("\n" in text)
+    lines_show = all(line.isprintable() for line in text.split("\n"))
+    plain = lines_show and "\\" not in text and '"""' not in text
     return f'"""\n{text}\n"""' if plain else repr(text)
 
 

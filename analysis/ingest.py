@@ -60,6 +60,10 @@ def ingest(
     say(0.8, "Looking at the columns")
     columns = [(column, kind) for column, kind in report["columns"]]
     originals = dict(zip(found.names, found.original_names, strict=True))
+    try:
+        profiled = profile_columns(worker, target, report["rows"], columns, originals)
+    except SandboxError as error:
+        raise IngestError(f"The columns of {file_name} could not be read: {error}") from error
     return datasets.register(
         user_id=user_id,
         name=name,
@@ -67,7 +71,7 @@ def ingest(
         options_key=OPTIONS_KEY,
         file_name=file_name,
         rows=report["rows"],
-        columns=profile_columns(worker, target, report["rows"], columns, originals),
+        columns=profiled,
         byte_size=size,
         notes=found.notes + _report_notes(report),
         read_options=found.read_options() | {"encoding": encoding},

@@ -11,6 +11,7 @@ from agents.assistant import Assistant
 from agents.card import data_card
 from analysis.errors import AnalysisError
 from storage.datasets import ColumnInfo, Dataset
+from storage.errors import StorageError
 from storage.keys import SessionKey
 from ui import results, text
 
@@ -98,8 +99,11 @@ def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset]) -> Dat
 
 def load_sample(assistant: Assistant, key: SessionKey) -> None:
     """Brings the shipped sample into this conversation."""
-    with SAMPLE.open("rb") as source:
-        assistant.upload(key, SAMPLE.name, source)
+    try:
+        with SAMPLE.open("rb") as source:
+            assistant.upload(key, SAMPLE.name, source)
+    except (AnalysisError, StorageError) as error:
+        st.session_state["refusals"] = [str(error)]
 
 
 def _uploader(assistant: Assistant, key: SessionKey) -> None:
@@ -130,7 +134,7 @@ def _upload(assistant: Assistant, key: SessionKey, file: UploadedFile) -> str:
 
     try:
         assistant.upload(key, file.name, file, progress)
-    except AnalysisError as error:
+    except (AnalysisError, StorageError) as error:
         return f"{file.name}: {error}"
     return ""
 
@@ -188,7 +192,11 @@ def _column_row(column: ColumnInfo, rows: int) -> dict[str, Any]:
 
 
 def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
-    rows = assistant.sample(key, dataset, SAMPLE_ROWS)
+    try:
+        rows = assistant.sample(key, dataset, SAMPLE_ROWS)
+    except AnalysisError as error:
+        st.error(text.literal(str(error)), icon=":material/error:")
+        return
     st.dataframe(
         rows,
         hide_index=True,

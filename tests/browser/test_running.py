@@ -159,6 +159,7 @@ def test_suggestions_the_form_and_show_code(page: Page, serve: Callable[..., Ser
     open_sample(page, server)
     page.get_by_role("button", name="total revenue by region").click()
     expect(page.get_by_text("182,137.85").first).to_be_visible()
+    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
     page.get_by_text("Show code").first.click()
     expect(page.get_by_text('SUM("t0"."revenue")')).to_be_visible()
     page.get_by_role("button", name="Build").click()
