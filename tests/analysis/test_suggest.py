@@ -28,15 +28,25 @@ TOOLS: dict[str, Any] = {
 }
 TABLES = {
     "people": pd.DataFrame(
-        {"name": [f"p{n}" for n in range(40)], "sex": ["male", "female"] * 20, "age": [20 + n % 30 for n in range(40)],
-         "salary": [1000.5 + 37 * (n % 17) for n in range(40)], "office": ["Rome", "Oslo", "Bonn", "Lyon"] * 10}
+        {
+            "name": [f"p{n}" for n in range(40)],
+            "sex": ["male", "female"] * 20,
+            "age": [20 + n % 30 for n in range(40)],
+            "salary": [1000.5 + 37 * (n % 17) for n in range(40)],
+            "office": ["Rome", "Oslo", "Bonn", "Lyon"] * 10,
+        }
     ),
     "weather": pd.DataFrame(
-        {"station": list("abcd") * 10, "temperature": [n % 7 + 0.5 for n in range(40)],
-         "when": pd.date_range("2024-01-01", periods=40, freq="3D")}
+        {
+            "station": list("abcd") * 10,
+            "temperature": [n % 7 + 0.5 for n in range(40)],
+            "when": pd.date_range("2024-01-01", periods=40, freq="3D"),
+        }
     ),
-    "flags": pd.DataFrame({"name": [f"n{n}" for n in range(30)], "active": [True, False] * 15, "note": ["x", None] * 15}),
-}  # fmt: skip
+    "flags": pd.DataFrame(
+        {"name": [f"n{n}" for n in range(30)], "active": [True, False] * 15, "note": ["x", None] * 15}
+    ),
+}
 
 
 def answered(engine: Engine) -> list[str]:
