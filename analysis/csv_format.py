@@ -189,7 +189,8 @@ def preamble_lines(lines: list[str], delimiter: str) -> int:
     width = widths.most_common(1)[0][0]
     for index, count in enumerate(counts[:PREAMBLE_LINES]):
         if count >= max(2, width - 1) or (count > 1 and index == 0):
-            return index
+            inside_quotes = "\n".join(lines[:index]).count('"') % 2 == 1
+            return 0 if inside_quotes else index
     return 0
 
 

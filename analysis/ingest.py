@@ -108,6 +108,8 @@ def _report_notes(report: dict[str, Any]) -> list[str]:
     notes = [
         f"Numbers with thousands separators in {name!r} were read as numbers." for name in report["separated"]
     ]
+    notes += [f"Times with a zone in {name!r} were converted to UTC." for name in report["zoned"]]
+    notes += [f"NaN in {name!r} counts as missing." for name in report["not_numbers"]]
     if report["rejected_rows"]:
         examples = "; ".join(f"line {line}: {why}" for line, why in report["examples"])
         notes.append(f"{report['rejected_rows']:,} row(s) could not be read and are left out: {examples}")

@@ -28,6 +28,8 @@ def convert(source: str, target: str, read: dict[str, Any], memory_mb: int) -> d
     try:
         rejects = load(connection, source, temporary, read)
         separated = read_separated(connection, read["decimal"])
+        zoned = read_zoned(connection)
+        not_numbers = clear_not_numbers(connection)
         columns = connection.execute("DESCRIBE incoming").fetchall()
         counted = connection.execute("SELECT count(*) FROM incoming").fetchone()
         temporary.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +42,8 @@ def convert(source: str, target: str, read: dict[str, Any], memory_mb: int) -> d
         "rows": counted[0] if counted else 0,
         "columns": [[name, kind] for name, kind, *_ in columns],
         "separated": separated,
+        "zoned": zoned,
+        "not_numbers": not_numbers,
         "rejected_rows": len(rejects),
         "examples": [[line, message.split("\n")[0]] for line, message in rejects[:EXAMPLES]],
     }
@@ -136,5 +140,32 @@ def read_separated(connection: duckdb.DuckDBPyConnection, decimal: str) -> list[
                 f"ALTER TABLE incoming ALTER {column} TYPE DOUBLE"
                 f" USING CAST(nullif(trim({number}), '') AS DOUBLE)"
             )
+            changed.append(name)
+    return changed
+
+
+def read_zoned(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Makes plain UTC times of times with a zone, which would else be shown in the server's zone."""
+    changed = []
+    for name, kind, *_ in connection.execute("DESCRIBE incoming").fetchall():
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            column = quoted(name)
+            connection.execute(
+                f"ALTER TABLE incoming ALTER {column} TYPE TIMESTAMP USING {column} AT TIME ZONE 'UTC'"
+            )
+            changed.append(name)
+    return changed
+
+
+def clear_not_numbers(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Makes gaps of what a file calls nan, as every reader of CSV does."""
+    changed = []
+    for name, kind, *_ in connection.execute("DESCRIBE incoming").fetchall():
+        column = quoted(name)
+        if kind not in ("DOUBLE", "FLOAT"):
+            continue
+        found = connection.execute(f"SELECT bool_or(isnan({column})) FROM incoming").fetchone()
+        if found and found[0]:
+            connection.execute(f"UPDATE incoming SET {column} = NULL WHERE isnan({column})")
             changed.append(name)
     return changed

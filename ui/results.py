@@ -84,9 +84,6 @@ def _table(result: Result) -> None:
         column_config=formats(data),
         alt=f"Table: {result.title}",
     )
-    stored = result.output["table"]
-    if stored.get("truncated"):
-        st.caption(f"The first {len(data):,} of {stored['row_count']:,} rows.")
 
 
 def formats(data: pd.DataFrame) -> dict[str, Any]:

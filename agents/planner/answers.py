@@ -234,9 +234,10 @@ def _trend(arguments: dict[str, Any], response: Response) -> str:
 
 def _distribution(arguments: dict[str, Any], response: Response) -> str:
     columns, rows = response["columns"], response["rows"]
-    index = columns.index("rows")
+    binned = columns[:2] == ["from", "to"]
+    index = 2 if binned else 1
     top = max(rows, key=lambda r: r[index])
-    if columns[:2] == ["from", "to"]:
+    if binned:
         return f"Most values, {number(top[index])}, lie from {number(top[0])} to {number(top[1])}."
     return f"The most frequent is {name(top[0])} with {number(top[index])} rows."
 

@@ -173,6 +173,20 @@ def test_title_lines_no_header_mixed_ends_and_one_column(take: Read, worker: Wor
     assert take(b"a,b\n1,\n2,\n").columns[1].missing == 2
 
 
+def test_a_header_over_two_lines_loses_no_row(take: Read, worker: Worker) -> None:
+    dataset = take(b'"a\nb",c\n1,2\n3,4\n')
+    assert frame(dataset, worker)["c"].tolist() == [2, 4]
+    assert list(kinds(dataset)) == ["a b", "c"]
+
+
+def test_times_with_a_zone_are_utc_and_nan_is_missing(take: Read, worker: Worker) -> None:
+    dataset = take(b"t,v\n2024-01-01T10:00:00+02:00,1.5\n2024-01-01T10:00:00Z,nan\n")
+    read_back = frame(dataset, worker)
+    assert [str(moment) for moment in read_back["t"]] == ["2024-01-01 08:00:00", "2024-01-01 10:00:00"]
+    assert dataset.columns[1].missing == 1 and dataset.columns[1].mean == 1.5
+    assert any("UTC" in note for note in dataset.notes) and any("NaN" in note for note in dataset.notes)
+
+
 def test_a_huge_field(take: Read, worker: Worker) -> None:
     dataset = take(b"a,b\n1," + b"x" * 5_000_000 + b"\n2,y\n")
     assert dataset.rows == 2
