@@ -70,6 +70,17 @@ def test_two_datasets_by_name(assistant: Open) -> None:
     assert "6,000" in said(ask(made, key, "number of rows in the orders table"))
 
 
+def test_sessions_in_memory_leave_nothing_behind(assistant: Open, tmp_path: Path) -> None:
+    made = assistant(persistent=False)
+    key = with_sample(made)
+    ask(made, key, "total revenue by region")
+    assert "channel" in said(ask(made, key, "and by channel?"))
+    home = made.store.home
+    assert home.exists() and home != tmp_path / "home"
+    assistant(persistent=False)
+    assert not home.exists() and not (tmp_path / "home").exists()
+
+
 def test_no_data_is_said(assistant: Open) -> None:
     made = assistant()
     record = ask(made, made.new_session("ann"), "total revenue")

@@ -28,7 +28,7 @@ MISSED = {
     "genres by number of renewals": "counts the values of renewals instead of adding them up or asking",
     "loans with 3 or more renewals": '"or more" after the number is not a comparison yet',
 }
-"""Of the last blind set, which the rules were not changed for."""
+"""Questions that the rules were never changed for."""
 
 
 @pytest.mark.parametrize(
