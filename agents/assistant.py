@@ -34,7 +34,7 @@ class Assistant:
         self._workspace = open_workspace(settings)
         self.store, self.pool = self._workspace.store, self._workspace.pool
         self._owner = Owner(self.store.home / "owners")
-        self.store.turns.interrupt_running(self._owner.alive())
+        self.store.turns.interrupt_dead(self._owner.folder_id, self._owner.alive())
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="agents-loop", daemon=True)
         self._thread.start()

@@ -15,7 +15,6 @@ from typing import Any
 from google.adk.agents._streaming_mode import StreamingMode
 from google.adk.agents.run_config import RunConfig
 from google.adk.runners import Runner
-from google.adk.sessions.base_session_service import GetSessionConfig
 from google.adk.telemetry.context import TelemetryConfig
 from google.genai import types
 
@@ -23,9 +22,11 @@ from agents import model_errors
 from agents.settings import Settings
 from agents.transcript import Transcript
 from sandbox.pool import WorkerPool
+from storage.errors import NotAllowed
 from storage.keys import SessionKey
 from storage.store import Store
-from storage.turns import TurnRecord
+from storage.turns import TurnRecord, TurnRunning
+from storage.window import History
 
 logger = logging.getLogger(__name__)
 SAVE_SECONDS = 0.5
@@ -103,7 +104,10 @@ class Turns:
                 raise TurnRefused("An answer is still being made here. Wait for it, or stop it.")
             conversation = self._store.conversations.get(key)
             mode = conversation.mode if conversation else "direct"
-            record = self._store.turns.start(key, question, mode, "", self._owner)
+            try:
+                record = self._store.turns.start(key, question, mode, "", self._owner)
+            except (TurnRunning, NotAllowed) as error:
+                raise TurnRefused(str(error)) from error
             running = self._running[key] = RunningTurn(record)
         self._store.conversations.set_title_if_empty(key, title(question))
         self._submit(self._run(running))
@@ -120,9 +124,9 @@ class Turns:
         if running is not None:
             self._end(running, "stopped")
 
-    def retry(self, turn_id: str) -> RunningTurn:
+    def retry(self, user_id: str, turn_id: str) -> RunningTurn:
         """Asks a stored turn's question again. Raises TurnRefused when there is no such turn."""
-        record = self._store.turns.get(turn_id)
+        record = self._store.turns.get(user_id, turn_id)
         if record is None:
             raise TurnRefused("This question is no longer stored.")
         return self.start(record.key, record.question)
@@ -179,7 +183,7 @@ class Turns:
             user_id=key.user_id,
             session_id=key.session_id,
             new_message=types.Content(role="user", parts=[types.Part(text=record.question)]),
-            run_config=await self._run_config(key),
+            run_config=self._run_config(),
             abort_signal=running.abort,
         ):
             transcript.take(event)
@@ -188,25 +192,14 @@ class Turns:
                 await asyncio.to_thread(self._store.turns.save, record)
             running.change()
 
-    async def _run_config(self, key: SessionKey) -> RunConfig:
-        window = await asyncio.to_thread(self._window, key)
+    def _run_config(self) -> RunConfig:
+        history = History(questions=QUESTIONS_REMEMBERED) if self._store.persistent else None
         return RunConfig(
             streaming_mode=StreamingMode.SSE,
             max_llm_calls=self._settings.max_model_calls,
-            get_session_config=window,
+            get_session_config=history,
             telemetry=TelemetryConfig(genai_semconv_stability_opt_in="stable"),
         )
-
-    def _window(self, key: SessionKey) -> GetSessionConfig | None:
-        """The last questions with all that followed: whole turns, so no call loses its answer."""
-        counting = getattr(self._store.sessions, "events_since_question", None)
-        if counting is None:
-            return None
-        events = counting(
-            app_name=key.app_name, user_id=key.user_id, session_id=key.session_id,
-            questions=QUESTIONS_REMEMBERED,
-        )  # fmt: skip
-        return GetSessionConfig(num_recent_events=events) if events else None
 
     def _finish(self, running: RunningTurn, transcript: Transcript) -> None:
         record = running.record
@@ -217,7 +210,8 @@ class Turns:
         record.finished_at = time.time()
         try:
             self._store.turns.save(record)
-            self._store.conversations.add_usage(record.key, turns=1, tokens=record.tokens)
+            if not self._store.persistent:
+                self._store.conversations.add_usage(record.key, turns=1, tokens=record.tokens)
         finally:
             with self._lock:
                 self._running.pop(record.key, None)

@@ -1,185 +1,143 @@
-"""One SQLite file for any number of threads and event loops.
+"""What a store runs on: one SQLite file by default, PostgreSQL by URL, behind the same few calls.
 
-All writes go through one connection on one thread, each in its own BEGIN IMMEDIATE transaction, so
-writers queue instead of failing with "database is locked", and no lock belongs to an event loop.
-Reads use a few connections on threads of their own; the write-ahead log lets them run beside a write.
+A job is a plain function on a connection, in the SQL that both understand, with `?` for each value. It runs
+in one transaction and may run again when a connection broke, so it must come to the same end twice. `user`
+says whose rows a job may touch: PostgreSQL enforces it row by row; None is the server's own work.
 """
 
 import asyncio
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
-
-from storage.errors import StoreUnavailable
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
-Job = Callable[[sqlite3.Connection], T]
-MIGRATIONS = Path(__file__).parent / "migrations" / "sqlite"
-BUSY_MILLISECONDS = 10_000
-READERS = 4
-CACHED_STATEMENTS = 256
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class Database:
-    """A file at `path`, made and brought to the newest schema if need be.
+class Cursor(Protocol):
+    """Rows are read by position and by name."""
 
-    Raises StoreUnavailable when the file cannot be opened, is no database, or has a newer schema;
-    the file is then left as it was.
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """A connection inside a transaction."""
+
+    dialect: str
+    """sqlite or postgresql."""
+    for_update: str
+    """Added to a SELECT, locks its rows where writers do not queue by themselves."""
+    clock: str
+    """SQL of the database's own time, Unix seconds."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor: ...
+
+
+Job = Callable[[Connection], T]
+
+
+class Database(ABC):
+    """An open database of the newest schema; every call is safe from any thread and event loop.
+
+    Each raises StoreUnavailable when the database cannot do it. Coroutines wait some seconds for a database
+    that went away; the others say so at once.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._connections_lock = threading.Lock()
-        with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._migrate()
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="storage-writer")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="storage-reader")
+    place: str
+    """What it is called in messages: a path, or server and database without a password."""
+    trouble: str = ""
+    """A sentence while the database cannot be reached."""
 
-    def write(self, job: Job[T]) -> T:
+    @abstractmethod
+    def submit(
+        self,
+        job: Job[T],
+        *,
+        user: str | None,
+        writing: bool,
+        patient: bool = False,
+        then: Callable[[T], None] | None = None,
+        queue: str = "",
+    ) -> "Future[T]":
+        """Runs `job` on another thread, then `then` with its committed answer.
+
+        Writing jobs of this process with the same `queue` run one after the other, `then` included.
+        """
+
+    def write(self, job: Job[T], *, user: str | None, patient: bool = False) -> T:
         """Runs `job` in one transaction, committed when this returns, undone when it raises."""
-        return self._writer.submit(self._transact, job).result()
+        return self.submit(job, user=user, writing=True, patient=patient).result()
 
-    async def awrite(self, job: Job[T]) -> T:
+    async def awrite(
+        self,
+        job: Job[T],
+        *,
+        user: str | None,
+        then: Callable[[T], None] | None = None,
+        queue: str = "",
+    ) -> T:
         """`write` for coroutines of any loop."""
-        return await asyncio.wrap_future(self._writer.submit(self._transact, job))
-
-    def read(self, job: Job[T]) -> T:
-        """Runs `job` on one consistent view of the data."""
-        return self._readers.submit(self._snapshot, job).result()
-
-    async def aread(self, job: Job[T]) -> T:
-        """`read` for coroutines of any loop."""
-        return await asyncio.wrap_future(self._readers.submit(self._snapshot, job))
-
-    def outside_transaction(self, job: Job[T]) -> T:
-        """Runs `job` on the writer with no transaction open (VACUUM, backup)."""
-
-        def run() -> T:
-            with self._explained():
-                return job(self._connection())
-
-        return self._writer.submit(run).result()
-
-    def close(self) -> None:
-        """Finishes queued writes and closes every connection."""
-        self._writer.shutdown(wait=True)
-        self._readers.shutdown(wait=True)
-        with self._connections_lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
-
-    def _transact(self, job: Job[T]) -> T:
-        with self._explained():
-            connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                answer = job(connection)
-                if connection.in_transaction:
-                    connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            return answer
-
-    def _snapshot(self, job: Job[T]) -> T:
-        with self._explained():
-            connection = self._connection()
-            connection.execute("BEGIN")
-            try:
-                return job(connection)
-            finally:
-                connection.execute("COMMIT")
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-            with self._connections_lock:
-                self._connections.append(connection)
-        return connection
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=CACHED_STATEMENTS,
+        return await asyncio.wrap_future(
+            self.submit(job, user=user, writing=True, patient=True, then=then, queue=queue)
         )
-        connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
 
-    def _migrate(self) -> None:
-        files = sorted(MIGRATIONS.glob("*.sql"))
-        newest = int(files[-1].name[:4])
-        connection = self._connect()
-        try:
-            if self._version(connection) > newest:
-                raise StoreUnavailable(
-                    f"{self.path} was written by a newer version of this app. "
-                    "Update the app, or set ASSISTANT_HOME to another folder."
-                )
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            if mode != "wal":
-                raise StoreUnavailable(
-                    f"{self.path} cannot use a write-ahead log (got {mode}). "
-                    "Set ASSISTANT_HOME to a folder on a local disk."
-                )
-            connection.execute("BEGIN IMMEDIATE")
-            version = self._version(connection)
-            for file in files[version:]:
-                for statement in statements(file.read_text()):
-                    connection.execute(statement)
-                connection.execute(
-                    "INSERT INTO schema_version VALUES (?, unixepoch())", (int(file.name[:4]),)
-                )
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
+    def read(self, job: Job[T], *, user: str | None) -> T:
+        """Runs `job` on one consistent view of the data."""
+        return self.submit(job, user=user, writing=False).result()
 
-    @staticmethod
-    def _version(connection: sqlite3.Connection) -> int:
-        if connection.in_transaction:
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS schema_version "
-                "(version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)"
-            )
-        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
-        if known is None:
-            return 0
-        version = connection.execute("SELECT max(version) FROM schema_version").fetchone()[0]
-        return int(version or 0)
+    async def aread(self, job: Job[T], *, user: str | None) -> T:
+        """`read` for coroutines of any loop."""
+        return await asyncio.wrap_future(self.submit(job, user=user, writing=False, patient=True))
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError:
-            raise
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise StoreUnavailable(
-                f"The store {self.path} cannot be used: {error}. Check that the folder exists, is "
-                "writable and has space, or set ASSISTANT_HOME to another folder."
-            ) from error
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """Space on the disk."""
+
+    @abstractmethod
+    def vacuum(self) -> None:
+        """Gives the space of deleted rows back."""
+
+    @abstractmethod
+    def backup(self, path: Path) -> None:
+        """Copies everything, as of one moment, to a new file while the database is in use."""
+
+    @abstractmethod
+    def restore(self, path: Path) -> None:
+        """Replaces everything by a backup."""
+
+    @abstractmethod
+    def check(self) -> list[str]:
+        """What is damaged, one sentence each; empty when all is well."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finishes what was submitted and closes every connection."""
 
 
-def statements(script: str) -> Iterator[str]:
-    """The statements of an SQL script; a trigger's body counts as one."""
-    pending = ""
-    for line in script.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            if pending.strip():
-                yield pending
-            pending = ""
+def open_database(url: str) -> Database:
+    """Opens `postgresql://…`, `sqlite:///path` or a plain path, and brings its schema up to date.
+
+    Raises StoreUnavailable when it cannot be opened or was written by a newer version, which is then left
+    as it was, and StorageError for another kind of URL.
+    """
+    from storage.urls import is_postgres, sqlite_path
+
+    if is_postgres(url):
+        from storage.postgres import PostgresDatabase
+
+        return PostgresDatabase(url)
+    from storage.sqlite import SqliteDatabase
+
+    return SqliteDatabase(sqlite_path(url))
+
+
+def migrations(dialect: str) -> list[tuple[int, str]]:
+    """Numbered scripts of a dialect, in order."""
+    files = sorted((MIGRATIONS / dialect).glob("*.sql"))
+    return [(int(file.name[:4]), file.read_text()) for file in files]

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import sqlite3
 import tempfile
 import time
 import uuid
@@ -18,8 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from storage.conversations import session_key
-from storage.database import Database
-from storage.errors import StorageError
+from storage.database import Connection, Database
+from storage.errors import NotFound, StorageError
 from storage.keys import SessionKey
 
 CHUNK_BYTES = 1 << 20
@@ -111,7 +110,7 @@ class Datasets:
 
     def find_converted(self, sha256: str, options_key: str) -> Dataset | None:
         """Any user's dataset of the same bytes read the same way, whose table is still there."""
-        rows = self._rows("d.sha256 = ? AND d.options_key = ?", (sha256, options_key))
+        rows = self._rows(None, "d.sha256 = ? AND d.options_key = ?", (sha256, options_key))
         return next((d for d in rows if d.table_path.exists()), None)
 
     def register(
@@ -142,7 +141,9 @@ class Datasets:
             "table": table.name,
         }
 
-        def insert(connection: sqlite3.Connection) -> str:
+        made_id = uuid.uuid4().hex
+
+        def insert(connection: Connection) -> str:
             same = connection.execute(
                 "SELECT id FROM datasets WHERE user_id = ? AND name = ? AND sha256 = ?"
                 " AND options_key = ? ORDER BY version DESC LIMIT 1",
@@ -150,13 +151,12 @@ class Datasets:
             ).fetchone()
             if same is not None:
                 return str(same["id"])
-            dataset_id = uuid.uuid4().hex
             connection.execute(
                 "INSERT INTO datasets (id, user_id, name, version, sha256, options_key, created_at,"
                 " record) VALUES (?, ?, ?, (SELECT coalesce(max(version), 0) + 1 FROM datasets"
                 " WHERE user_id = ? AND name = ?), ?, ?, ?, ?)",
                 (
-                    dataset_id,
+                    made_id,
                     user_id,
                     name,
                     user_id,
@@ -167,30 +167,35 @@ class Datasets:
                     json.dumps(record, allow_nan=False),
                 ),
             )
-            return dataset_id
+            return made_id
 
-        dataset = self.get(self._database.write(insert))
+        dataset = self.get(user_id, self._database.write(insert, user=user_id))
         if dataset is None:
             raise StorageError("The dataset was deleted while it was being stored. Upload it again.")
         return dataset
 
-    def get(self, dataset_id: str) -> Dataset | None:
-        """One dataset by its id."""
-        found = self._rows("d.id = ?", (dataset_id,))
+    def get(self, user_id: str, dataset_id: str) -> Dataset | None:
+        """One of the user's datasets by its id."""
+        found = self._rows(user_id, "d.user_id = ? AND d.id = ?", (user_id, dataset_id))
         return found[0] if found else None
 
     def for_user(self, user_id: str) -> list[Dataset]:
         """All datasets of a user, oldest first."""
-        return self._rows("d.user_id = ?", (user_id,))
+        return self._rows(user_id, "d.user_id = ?", (user_id,))
 
     def attach(self, key: SessionKey, dataset_id: str) -> None:
         """Makes the dataset the last one of the session, which is the one questions are about.
 
+        Raises NotFound for a dataset of somebody else.
+
         Another version under the same name leaves the session: its name would be ambiguous.
         """
 
-        def link(connection: sqlite3.Connection) -> None:
+        def link(connection: Connection) -> None:
             row_key = session_key(connection, key)
+            mine = "SELECT 1 FROM datasets WHERE id = ? AND user_id = ?"
+            if connection.execute(mine, (dataset_id, key.user_id)).fetchone() is None:
+                raise NotFound(f"There is no dataset {dataset_id}.")
             connection.execute(
                 "DELETE FROM session_datasets WHERE session_key = ? AND dataset_id IN"
                 " (SELECT o.id FROM datasets o JOIN datasets n ON n.name = o.name WHERE n.id = ?)",
@@ -201,7 +206,7 @@ class Datasets:
                 (row_key, dataset_id),
             )
 
-        self._database.write(link)
+        self._database.write(link, user=key.user_id)
 
     def detach(self, key: SessionKey, dataset_id: str) -> None:
         """Takes the dataset out of the session; the files stay for others."""
@@ -211,37 +216,40 @@ class Datasets:
                     "DELETE FROM session_datasets WHERE session_key = ? AND dataset_id = ?",
                     (session_key(c, key), dataset_id),
                 ).rowcount
-            )
+            ),
+            user=key.user_id,
         )
 
     def for_session(self, key: SessionKey) -> list[Dataset]:
         """The session's datasets in the order they were attached; the last is the current one."""
         return self._rows(
+            key.user_id,
             "s.app_name = ? AND s.user_id = ? AND s.id = ? ORDER BY l.position",
             (key.app_name, key.user_id, key.session_id),
             "JOIN session_datasets l ON l.dataset_id = d.id JOIN adk_sessions s ON s.key = l.session_key",
         )
 
-    def forget(self, dataset_id: str) -> None:
-        """Deletes the dataset everywhere, and its files when no other dataset uses them."""
-        dataset = self.get(dataset_id)
+    def forget(self, user_id: str, dataset_id: str) -> None:
+        """Deletes the user's dataset everywhere, and its files when no other dataset uses them."""
+        dataset = self.get(user_id, dataset_id)
         if dataset is None:
             return
-        left = self._database.write(lambda c: _delete(c, dataset))
+        left = self._database.write(lambda c: _delete(c, dataset), user=None)
         if not left:
             shutil.rmtree(self._content_folder(dataset.sha256), ignore_errors=True)
 
     def _content_folder(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
 
-    def _rows(self, where: str, values: tuple[Any, ...], join: str = "") -> list[Dataset]:
+    def _rows(self, user: str | None, where: str, values: tuple[Any, ...], join: str = "") -> list[Dataset]:
         order = "" if "ORDER BY" in where else " ORDER BY d.created_at, d.version"
         rows = self._database.read(
-            lambda c: c.execute(f"SELECT d.* FROM datasets d {join} WHERE {where}{order}", values).fetchall()
+            lambda c: c.execute(f"SELECT d.* FROM datasets d {join} WHERE {where}{order}", values).fetchall(),
+            user=user,
         )
         return [self._dataset(row) for row in rows]
 
-    def _dataset(self, row: sqlite3.Row) -> Dataset:
+    def _dataset(self, row: Any) -> Dataset:
         record = json.loads(row["record"])
         folder = self._content_folder(row["sha256"])
         record["columns"] = [ColumnInfo(**column) for column in record["columns"]]
@@ -258,7 +266,7 @@ class Datasets:
         )
 
 
-def _delete(connection: sqlite3.Connection, dataset: Dataset) -> int:
+def _delete(connection: Connection, dataset: Dataset) -> int:
     connection.execute("DELETE FROM datasets WHERE id = ?", (dataset.id,))
     left = connection.execute("SELECT count(*) FROM datasets WHERE sha256 = ?", (dataset.sha256,))
     return int(left.fetchone()[0])

@@ -7,8 +7,9 @@ once and a later read fetches only rows beyond the last one known. Bounded by th
 import gc
 import logging
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from google.adk.events.event import Event
@@ -17,15 +18,39 @@ from pydantic import ValidationError
 logger = logging.getLogger(__name__)
 LIMIT_BYTES = 256 * 1024 * 1024
 BULK = 200
+# A session's row key and the moment it was made: a database may use the key of a deleted session again.
+CacheKey = tuple[int, float]
+Rows = Sequence[tuple[int, str]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class CachedEvents:
-    """A session's events up to and including row `sequence`."""
+    """A session's events from row `since` on, up to the last of `sequences`; never changed once made."""
 
-    sequence: int = 0
+    since: int = 0
+    last: int = 0
+    """The last row seen, readable or not."""
     size: int = 0
+    sequences: list[int] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+
+    def beyond(self, rows: Rows) -> "CachedEvents":
+        """With newer rows."""
+        if not rows:
+            return self
+        parsed = parse(rows)
+        return CachedEvents(
+            self.since,
+            rows[-1][0],
+            self.size + sum(len(row[1]) for row in rows),
+            self.sequences + [sequence for sequence, _ in parsed],
+            self.events + [event for _, event in parsed],
+        )
+
+    def from_row(self, sequence: int) -> list[tuple[int, Event]]:
+        """Rows from `sequence` on."""
+        place = bisect_left(self.sequences, sequence)
+        return list(zip(self.sequences[place:], self.events[place:], strict=True))
 
 
 class EventCache:
@@ -33,41 +58,48 @@ class EventCache:
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self._limit = limit_bytes
+        self._size = 0
         self._lock = threading.Lock()
-        self._sessions: OrderedDict[int, CachedEvents] = OrderedDict()
+        self._sessions: OrderedDict[CacheKey, CachedEvents] = OrderedDict()
 
-    def get(self, session: int) -> CachedEvents:
-        """What is known of a session; never changed after it was handed out."""
+    def read(self, key: CacheKey, since: int, fetch: Callable[[int], Rows]) -> CachedEvents:
+        """Events from row `since` on (0: all); `fetch(sequence)` reads the rows beyond one."""
+        known = self._get(key)
+        if known is None or known.since > since:
+            known = CachedEvents(since, max(since - 1, 0))
+        newer = known.beyond(fetch(known.last))
+        if newer is not known:
+            self._put(key, newer)
+        return newer
+
+    def has(self, key: CacheKey) -> bool:
+        """Whether anything of the session is known."""
         with self._lock:
-            known = self._sessions.get(session)
-            if known is None:
-                return CachedEvents()
-            self._sessions.move_to_end(session)
-            return known
+            return key in self._sessions
 
-    def extend(self, session: int, known: CachedEvents, rows: Sequence[tuple[int, str]]) -> list[Event]:
-        """Parses `rows` (sequence, JSON), adds them to `known`; returns all events, a new list."""
-        events = known.events + parse([data for _, data in rows])
-        if rows:
-            size = known.size + sum(len(data) for _, data in rows)
-            self._put(session, CachedEvents(rows[-1][0], size, events))
-        return list(events)
-
-    def forget(self, session: int) -> None:
+    def forget(self, key: CacheKey) -> None:
         """Drops a session that was deleted."""
         with self._lock:
-            self._sessions.pop(session, None)
+            dropped = self._sessions.pop(key, None)
+            self._size -= dropped.size if dropped else 0
 
-    def _put(self, session: int, entry: CachedEvents) -> None:
+    def _get(self, key: CacheKey) -> CachedEvents | None:
         with self._lock:
-            self._sessions[session] = entry
-            self._sessions.move_to_end(session)
-            total = sum(other.size for other in self._sessions.values())
-            while total > self._limit and len(self._sessions) > 1:
-                total -= self._sessions.popitem(last=False)[1].size
+            known = self._sessions.get(key)
+            if known is not None:
+                self._sessions.move_to_end(key)
+            return known
+
+    def _put(self, key: CacheKey, entry: CachedEvents) -> None:
+        with self._lock:
+            replaced = self._sessions.pop(key, None)
+            self._size += entry.size - (replaced.size if replaced else 0)
+            self._sessions[key] = entry
+            while self._size > self._limit and len(self._sessions) > 1:
+                self._size -= self._sessions.popitem(last=False)[1].size
 
 
-def parse(rows: Sequence[str]) -> list[Event]:
+def parse(rows: Rows) -> list[tuple[int, Event]]:
     """Events from JSON; one that this ADK version cannot read is skipped with a log line.
 
     The row stays stored, so that a newer version reads it again. The garbage collector pauses for a
@@ -77,15 +109,18 @@ def parse(rows: Sequence[str]) -> list[Event]:
     if pause:
         gc.disable()
     try:
-        return [event for row in rows if (event := _parse_one(row)) is not None]
+        return [(row[0], event) for row in rows if (event := _parse_one(row[1])) is not None]
     finally:
         if pause:
             gc.enable()
 
 
-def _parse_one(row: str) -> Event | None:
+def _parse_one(data: str) -> Event | None:
     try:
-        return Event.model_validate_json(row)
+        return Event.model_validate_json(data)
     except ValidationError as error:
-        logger.warning("An event cannot be read by this version of google-adk, kept: %s", error)
+        fields = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
+        logger.warning(
+            "An event cannot be read by this version of google-adk; it is kept. Fields: %s", fields
+        )
         return None

@@ -9,6 +9,7 @@
 | date, time, datetime, pandas.Timestamp | ISO 8601 string |
 | timedelta | seconds as a number |
 | bytes | UTF-8 text, else base64 |
+| text with half a character (a lone surrogate) | `?` in its place |
 | DataFrame | list of records; Series: list |
 | pydantic model, dataclass, enum | its fields or value |
 | mapping key that is no string | its text |
@@ -22,9 +23,35 @@ import enum
 import math
 from collections.abc import Generator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from google.adk.events.event import Event
 
 MAX_DEPTH = 60
+
+
+def clean_text(text: str) -> str:
+    """Text that UTF-8 can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def make_json_safe(event: "Event") -> str:
+    """The JSON of an event, after what is no JSON in it was replaced by the stated rules."""
+    for part in (event.content.parts or []) if event.content else []:
+        if part.text:
+            part.text = clean_text(part.text)
+        if part.function_response is not None and part.function_response.response is not None:
+            part.function_response.response = to_json_safe(part.function_response.response)
+        if part.function_call is not None and part.function_call.args is not None:
+            part.function_call.args = to_json_safe(part.function_call.args)
+    if event.actions and event.actions.state_delta:
+        event.actions.state_delta = to_json_safe(event.actions.state_delta)
+    if event.custom_metadata:
+        event.custom_metadata = to_json_safe(event.custom_metadata)
+    if event.output is not None:
+        event.output = to_json_safe(event.output)
+    return event.model_dump_json(exclude_none=True)
 
 
 def to_json_safe(value: Any, depth: int = 0) -> Any:
@@ -32,8 +59,10 @@ def to_json_safe(value: Any, depth: int = 0) -> Any:
 
     Nesting deeper than 60 levels becomes text.
     """
-    if value is None or (isinstance(value, (bool, str)) and type(value) in (bool, str)):
+    if value is None or type(value) is bool:
         return value
+    if type(value) is str:
+        return clean_text(value)
     if type(value) is int:
         return value
     if isinstance(value, float) and type(value) is float:
@@ -50,7 +79,7 @@ def to_json_safe(value: Any, depth: int = 0) -> Any:
 
 
 def _key(key: Any) -> str:
-    return key if type(key) is str else str(getattr(key, "value", key))
+    return clean_text(key) if type(key) is str else str(getattr(key, "value", key))
 
 
 def _other(value: Any, depth: int) -> Any:

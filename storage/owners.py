@@ -14,7 +14,8 @@ class Owner:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.name = uuid.uuid4().hex
+        self.folder_id = _folder_id(folder / "id")
+        self.name = f"{self.folder_id}.{uuid.uuid4().hex}"
         self._folder = folder
         self._path = folder / f"{self.name}.lock"
         self._file = self._path.open("w")
@@ -39,3 +40,15 @@ class Owner:
         """Lets go."""
         self._path.unlink(missing_ok=True)
         self._file.close()
+
+
+def _folder_id(path: Path) -> str:
+    """A name for all processes that share the folder, made by the first of them."""
+    with path.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        known = file.read()
+        if not known:
+            known = uuid.uuid4().hex
+            file.write(known)
+        return known

@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
-import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
 from storage.conversations import session_key
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.keys import SessionKey
+
+OF_SESSION = "s.user_id = ? AND s.app_name = ? AND s.id = ?"
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ class Results:
         fields["inputs"] = [dataclasses.asdict(ref) for ref in result.inputs]
         record = json.dumps(fields, allow_nan=False)
 
-        def insert(connection: sqlite3.Connection) -> None:
+        def insert(connection: Connection) -> None:
             row_key = session_key(connection, result.key)
             connection.execute(
                 "INSERT INTO results (id, session_key, position, invocation_id, kind, created_at,"
                 " record) VALUES (?, ?, (SELECT coalesce(max(position), 0) + 1 FROM results"
-                " WHERE session_key = ?), ?, ?, ?, ?)",
+                " WHERE session_key = ?), ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
                 (
                     result.id,
                     row_key,
@@ -85,51 +86,52 @@ class Results:
                 ),
             )
 
-        self._database.write(insert)
+        self._database.write(insert, user=result.key.user_id, patient=True)
 
-    def get(self, result_id: str) -> Result | None:
-        """One result by its id."""
-        found = self._select("r.id = ?", (result_id,))
+    def get(self, user_id: str, result_id: str) -> Result | None:
+        """One of the user's results by its id."""
+        found = self._select("s.user_id = ? AND r.id = ?", (user_id, result_id))
         return found[0] if found else None
 
     def for_session(self, key: SessionKey) -> list[Result]:
         """All results of a session, oldest first."""
-        return self._select("s.app_name = ? AND s.user_id = ? AND s.id = ?", _values(key))
+        return self._select(OF_SESSION, _values(key))
 
     def for_invocation(self, key: SessionKey, invocation_id: str) -> list[Result]:
         """The results of one turn, oldest first."""
         return self._select(
-            "s.app_name = ? AND s.user_id = ? AND s.id = ? AND r.invocation_id = ?",
+            f"{OF_SESSION} AND r.invocation_id = ?",
             (*_values(key), invocation_id),
         )
 
     def last(self, key: SessionKey) -> Result | None:
         """The newest result of a session that has a table."""
         found = self._select(
-            "s.app_name = ? AND s.user_id = ? AND s.id = ? AND r.kind IN ('value', 'table', 'figure')",
+            f"{OF_SESSION} AND r.kind IN ('value', 'table', 'figure')",
             _values(key),
             "ORDER BY r.position DESC LIMIT 1",
         )
         return found[0] if found else None
 
     def _select(
-        self, where: str, values: tuple[Any, ...], order: str = "ORDER BY r.position"
+        self, where: str, values: tuple[str, ...], order: str = "ORDER BY r.position"
     ) -> list[Result]:
         rows = self._database.read(
             lambda c: c.execute(
                 "SELECT r.record, s.app_name, s.user_id, s.id FROM results r"
                 f" JOIN adk_sessions s ON s.key = r.session_key WHERE {where} {order}",
                 values,
-            ).fetchall()
+            ).fetchall(),
+            user=values[0],
         )
         return [_result(row) for row in rows]
 
 
 def _values(key: SessionKey) -> tuple[str, str, str]:
-    return key.app_name, key.user_id, key.session_id
+    return key.user_id, key.app_name, key.session_id
 
 
-def _result(row: sqlite3.Row) -> Result:
+def _result(row: Any) -> Result:
     fields = json.loads(row["record"])
     fields["inputs"] = [InputRef(**ref) for ref in fields["inputs"]]
     return Result(key=SessionKey(row["app_name"], row["user_id"], row["id"]), **fields)

@@ -1,132 +1,163 @@
 """The SQL behind the session service: plain functions on a connection, each inside a transaction."""
 
 import json
-import sqlite3
 from typing import Any
 
+from storage.database import Connection
 from storage.jsonsafe import to_json_safe
+from storage.keys import SessionKey
 
 APP, USER, TEMP = "app:", "user:", "temp:"
+SCOPES = {APP: "APP", USER: "USER"}
+FIELDS = "key, created_at, revision, updated_at, status, expires_at"
 
 
-def find(connection: sqlite3.Connection, app_name: str, user_id: str, session_id: str) -> sqlite3.Row | None:
-    """The session's row, or None."""
-    row: sqlite3.Row | None = connection.execute(
-        "SELECT key, revision, updated_at FROM adk_sessions WHERE app_name = ? AND user_id = ? AND id = ?",
-        (app_name, user_id, session_id),
+def find(connection: Connection, key: SessionKey, *, lock: bool = False) -> Any | None:
+    """The session's row, or None; `lock` keeps other writers away until the transaction ends."""
+    return connection.execute(
+        f"SELECT {FIELDS} FROM adk_sessions WHERE app_name = ? AND user_id = ? AND id = ?"
+        + (connection.for_update if lock else ""),
+        (key.app_name, key.user_id, key.session_id),
     ).fetchone()
-    return row
 
 
-def insert(connection: sqlite3.Connection, app_name: str, user_id: str, session_id: str, now: float) -> int:
-    """A new session; returns its row key. Raises sqlite3.IntegrityError when the id is taken."""
-    cursor = connection.execute(
-        "INSERT INTO adk_sessions (app_name, user_id, id, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
-        (app_name, user_id, session_id, now, now),
-    )
-    return int(cursor.lastrowid or 0)
-
-
-def bump(connection: sqlite3.Connection, key: int, revision: int, moment: float) -> float:
-    """Sets the new revision; returns the update time, which never goes back."""
+def insert(
+    connection: Connection, key: SessionKey, now: float, expires_after: float | None = None
+) -> int | None:
+    """A new session; returns its row key, or None when the id is taken."""
+    expires_at = None if expires_after is None else now + expires_after
     row = connection.execute(
-        "UPDATE adk_sessions SET revision = ?, updated_at = max(updated_at, ?) WHERE key = ?"
-        " RETURNING updated_at",
-        (revision, moment, key),
+        "INSERT INTO adk_sessions (app_name, user_id, id, created_at, updated_at, expires_after, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING key",
+        (key.app_name, key.user_id, key.session_id, now, now, expires_after, expires_at),
     ).fetchone()
-    return float(row[0])
+    return None if row is None else int(row[0])
 
 
-def events_after(connection: sqlite3.Connection, key: int, sequence: int) -> list[tuple[int, str]]:
+def bump(
+    connection: Connection, row_key: int, moment: float, now: float, *, turns: int = 0, tokens: int = 0
+) -> tuple[int, float]:
+    """A new revision of a changed session, which is active again and expires later.
+
+    Returns the revision and the update time, which never goes back.
+    """
+    row = connection.execute(
+        "UPDATE adk_sessions SET revision = revision + 1, status = 'active',"
+        " updated_at = CASE WHEN updated_at > ? THEN updated_at ELSE ? END,"
+        " expires_at = CASE WHEN expires_after IS NULL THEN expires_at ELSE ? + expires_after END,"
+        " turn_count = turn_count + ?, total_tokens = total_tokens + ?"
+        " WHERE key = ? RETURNING revision, updated_at",
+        (moment, moment, now, turns, tokens, row_key),
+    ).fetchone()
+    return int(row[0]), float(row[1])
+
+
+def events_after(connection: Connection, row_key: int, sequence: int) -> list[tuple[int, str]]:
     """Rows (sequence, JSON) beyond `sequence`, in append order."""
-    return [
-        (row[0], row[1])
-        for row in connection.execute(
-            "SELECT sequence, event_data FROM adk_events WHERE session_key = ? AND sequence > ?"
-            " ORDER BY sequence",
-            (key, sequence),
-        )
-    ]
+    return connection.execute(
+        "SELECT sequence, event_data FROM adk_events WHERE session_key = ? AND sequence > ?"
+        " ORDER BY sequence",
+        (row_key, sequence),
+    ).fetchall()
 
 
-def recent_events(
-    connection: sqlite3.Connection, key: int, limit: int | None, after: float | None
-) -> list[str]:
+def recent_events(connection: Connection, row_key: int, limit: int | None, after: float | None) -> list[str]:
     """The newest `limit` events not older than `after`, in append order."""
     rows = connection.execute(
         "SELECT event_data FROM adk_events WHERE session_key = ? AND timestamp >= ?"
         " ORDER BY sequence DESC LIMIT ?",
-        (key, after if after else -1e300, -1 if limit is None else limit),
+        (row_key, after if after else -1e300, 1 << 62 if limit is None else limit),
     ).fetchall()
     return [row[0] for row in reversed(rows)]
 
 
-def write_state(
-    connection: sqlite3.Connection, app_name: str, user_id: str, key: int, delta: dict[str, Any]
-) -> None:
+def write_state(connection: Connection, key: SessionKey, row_key: int, delta: dict[str, Any]) -> None:
     """Stores each value under its scope; None is a value; `temp:` is never stored."""
-    for name, value in delta.items():
-        scope, owner, row_key, bare = _scoped(name, user_id, key)
-        if scope is None:
+    for name, value in sorted(delta.items()):
+        if name.startswith(TEMP):
             continue
+        scope, owner, session, bare = _scoped(name, key, row_key)
         target = "(session_key, name) WHERE session_key IS NOT NULL"
-        if row_key is None:
+        if session is None:
             target = "(app_name, user_id, name) WHERE session_key IS NULL"
         connection.execute(
             "INSERT INTO adk_state (scope, app_name, user_id, session_key, name, value)"
             f" VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT {target} DO UPDATE SET value = excluded.value",
-            (scope, app_name, owner, row_key, bare, json.dumps(to_json_safe(value))),
+            (scope, key.app_name, owner, session, bare, json.dumps(to_json_safe(value))),
         )
 
 
-def delete_state(connection: sqlite3.Connection, app_name: str, user_id: str, key: int, name: str) -> None:
+def delete_state(connection: Connection, key: SessionKey, row_key: int, name: str) -> None:
     """Removes one key."""
-    scope, owner, row_key, bare = _scoped(name, user_id, key)
-    connection.execute(
-        "DELETE FROM adk_state WHERE scope IS ? AND app_name = ? AND user_id = ?"
-        " AND session_key IS ? AND name = ?",
-        (scope, app_name, owner, row_key, bare),
+    _, owner, session, bare = _scoped(name, key, row_key)
+    if session is None:
+        connection.execute(
+            "DELETE FROM adk_state WHERE session_key IS NULL AND app_name = ? AND user_id = ? AND name = ?",
+            (key.app_name, owner, bare),
+        )
+    else:
+        connection.execute("DELETE FROM adk_state WHERE session_key = ? AND name = ?", (session, bare))
+
+
+def read_state(connection: Connection, key: SessionKey, row_key: int) -> dict[str, Any]:
+    """App, user and session state, merged, with prefixes."""
+    rows = connection.execute(
+        "SELECT scope, name, value FROM adk_state WHERE session_key IS NULL AND app_name = ?"
+        " AND user_id IN ('', ?) UNION ALL SELECT scope, name, value FROM adk_state WHERE session_key = ?",
+        (key.app_name, _owner(key.user_id), row_key),
     )
+    prefixes = {"APP": APP, "USER": USER, "SESSION": ""}
+    return {prefixes[row[0]] + row[1]: json.loads(row[2]) for row in rows}
 
 
-def read_state(
-    connection: sqlite3.Connection, app_name: str, user_id: str, key: int | None
-) -> dict[str, Any]:
-    """App, user and (with a key) session state, merged, with prefixes."""
-    state: dict[str, Any] = {}
-    for name, value in connection.execute(
-        "SELECT name, value FROM adk_state WHERE session_key IS NULL AND app_name = ?"
-        " AND user_id = '' AND scope = 'APP'",
-        (app_name,),
-    ):
-        state[APP + name] = json.loads(value)
-    for name, value in user_state(connection, app_name, user_id).items():
-        state[USER + name] = value
-    if key is not None:
-        for name, value in connection.execute(
-            "SELECT name, value FROM adk_state WHERE session_key = ?", (key,)
-        ):
-            state[name] = json.loads(value)
-    return state
-
-
-def user_state(connection: sqlite3.Connection, app_name: str, user_id: str) -> dict[str, Any]:
+def user_state(connection: Connection, app_name: str, user_id: str) -> dict[str, Any]:
     """A user's state without prefixes."""
     rows = connection.execute(
-        "SELECT name, value FROM adk_state WHERE session_key IS NULL AND app_name = ?"
-        " AND user_id = ? AND scope = 'USER'",
-        (app_name, f"u:{user_id}"),
+        "SELECT name, value FROM adk_state WHERE session_key IS NULL AND app_name = ? AND user_id = ?",
+        (app_name, _owner(user_id)),
     )
-    return {name: json.loads(value) for name, value in rows}
+    return {row[0]: json.loads(row[1]) for row in rows}
 
 
-def _scoped(name: str, user_id: str, key: int) -> tuple[str | None, str, int | None, str]:
-    """Scope, owner, session and bare name of a state key. Owners of users are marked, so that an
-    empty user id is not the app."""
-    if name.startswith(TEMP):
-        return None, "", None, name
+def list_all(connection: Connection, app_name: str, user_id: str | None) -> list[tuple[Any, dict[str, Any]]]:
+    """Rows of sessions (key, user_id, id, revision, updated_at) with their state, oldest updated first."""
+    where, values = ("app_name = ?", (app_name,)) if user_id is None else (
+        "app_name = ? AND user_id = ?", (app_name, user_id)
+    )  # fmt: skip
+    found = connection.execute(
+        f"SELECT key, user_id, id, revision, updated_at FROM adk_sessions WHERE {where}"
+        " ORDER BY updated_at, key",
+        values,
+    ).fetchall()
+    of_session: dict[int, dict[str, Any]] = {}
+    for row in connection.execute(
+        "SELECT session_key, name, value FROM adk_state WHERE session_key IN"
+        f" (SELECT key FROM adk_sessions WHERE {where})",
+        values,
+    ):
+        of_session.setdefault(row[0], {})[row[1]] = json.loads(row[2])
+    shared: dict[str, dict[str, Any]] = {}
+    for row in connection.execute(
+        "SELECT scope, user_id, name, value FROM adk_state WHERE session_key IS NULL AND app_name = ?",
+        (app_name,),
+    ):
+        prefix = APP if row[0] == "APP" else USER
+        shared.setdefault(row[1], {})[prefix + row[2]] = json.loads(row[3])
+    return [
+        (row, shared.get("", {}) | shared.get(_owner(row[1]), {}) | of_session.get(row[0], {}))
+        for row in found
+    ]
+
+
+def _owner(user_id: str) -> str:
+    """Owners of users are marked, so that an empty user id is not the app."""
+    return f"u:{user_id}"
+
+
+def _scoped(name: str, key: SessionKey, row_key: int) -> tuple[str, str, int | None, str]:
+    """Scope, owner, session and bare name of a state key."""
     if name.startswith(APP):
         return "APP", "", None, name.removeprefix(APP)
     if name.startswith(USER):
-        return "USER", f"u:{user_id}", None, name.removeprefix(USER)
-    return "SESSION", "", key, name
+        return "USER", _owner(key.user_id), None, name.removeprefix(USER)
+    return "SESSION", "", row_key, name

@@ -6,28 +6,39 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from storage.conversations import Conversations
-from storage.database import Database
+from storage.database import open_database
 from storage.datasets import Datasets
 from storage.results import Results
+from storage.session_states import SessionStates
 from storage.turns import TurnRecords
+from storage.urls import DATABASE_NAME
 
 if TYPE_CHECKING:
     from google.adk.artifacts.base_artifact_service import BaseArtifactService
     from google.adk.sessions.base_session_service import BaseSessionService
 
-DATABASE_NAME = "assistant.sqlite3"
-
 
 class Store:
-    """The database and files under `home`. Raises StoreUnavailable when they cannot be used.
+    """The database (at `url`, else in `home`) and the files under `home`.
+
+    Raises StoreUnavailable when they cannot be used.
 
     `sessions` and `artifacts` import ADK when first used; the rest does not.
     """
 
-    def __init__(self, home: Path, *, persistent: bool = True) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        url: str | None = None,
+        persistent: bool = True,
+        expires_after: float | None = None,
+    ) -> None:
         self.persistent = persistent
         self.home = home
-        self.database = Database(home / DATABASE_NAME)
+        self.expires_after = expires_after
+        self.database = open_database(url or str(home / DATABASE_NAME))
+        self.session_states = SessionStates(self.database)
         self.conversations = Conversations(self.database)
         self.turns = TurnRecords(self.database)
         self.results = Results(self.database)
@@ -44,7 +55,7 @@ class Store:
                 return InMemorySessionService()
             from storage.sessions import DatabaseSessionService
 
-            return DatabaseSessionService(database=self.database)
+            return DatabaseSessionService(database=self.database, expires_after=self.expires_after)
 
     @cached_property
     def artifacts(self) -> "BaseArtifactService":

@@ -103,7 +103,7 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
         st.info("This conversation has no data now. Upload some to go on.", icon=":material/info:")
         data_panel.welcome(assistant, key)
 
-    result = assistant.store.results.get
+    result = partial(assistant.store.results.get, key.user_id)
     shown = st.session_state.setdefault("turns_shown", TURNS_SHOWN)
     if len(history) > shown and st.button(
         f"Show {text.count(len(history) - shown, 'earlier question')}", type="tertiary"
@@ -132,7 +132,7 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
 @st.fragment(run_every=WATCH_SECONDS)
 def _watch(assistant: Assistant, key: SessionKey, seen: int) -> None:
     """Redraws the page when another tab asked something in this conversation."""
-    if assistant.turns.running(key) is not None or assistant.store.turns.count(key) != seen:
+    if assistant.turns.running(key) is not None or assistant.store.turns.change_mark(key)[0] != seen:
         st.rerun()
 
 

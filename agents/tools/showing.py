@@ -47,7 +47,7 @@ async def show(
     earlier = None
     if result_id:
         key = session_key(tool_context)
-        earlier = results.last(key) if result_id == LAST else results.get(result_id)
+        earlier = results.last(key) if result_id == LAST else results.get(key.user_id, result_id)
         if earlier is None or earlier.key != key:
             return failure("unknown_result", "There is no such earlier result to draw.")
     return await run(

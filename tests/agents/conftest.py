@@ -66,7 +66,7 @@ def ask(made: Assistant, key: SessionKey, question: str) -> TurnRecord:
     running = made.turns.start(key, question)
     while not running.done:
         assert running.wait(running.version, TURN_SECONDS), "the turn never ended"
-    stored = made.store.turns.get(running.record.id)
+    stored = made.store.turns.get(running.record.key.user_id, running.record.id)
     assert stored is not None
     return stored
 

@@ -27,7 +27,7 @@ def test_a_function_call_round_trip_computes_on_all_rows(
     assert record.status == "completed"
     assert said(record) == "South sells most."
     (result_id,) = result_ids(record)
-    result = made.store.results.get(result_id)
+    result = made.store.results.get(record.key.user_id, result_id)
     assert result is not None
     expected = orders.groupby("region")["revenue"].sum()
     shown = {row[0]: row[1] for row in result.output["table"]["rows"]}
@@ -50,7 +50,9 @@ def test_the_model_is_told_columns_but_never_rows_and_the_card_is_not_stored(
     request = json.dumps(server.requests[1])
     assert request.count("<data_card>") == 1 and "unit_price" in request
     assert "100001,2024-01-01" not in request and "107.26" not in request
-    stored = made.store.database.read(lambda c: c.execute("SELECT event_data FROM adk_events").fetchall())
+    stored = made.store.database.read(
+        lambda c: c.execute("SELECT event_data FROM adk_events").fetchall(), user=None
+    )
     assert stored and not any("data_card" in row[0] for row in stored)
 
 
@@ -162,7 +164,7 @@ def test_stop_ends_a_slow_answer_at_once_and_keeps_what_was_said(assistant: Open
     while not running.done:
         assert running.wait(running.version, 20)
     assert time.monotonic() - begun < 3
-    stored = made.store.turns.get(running.record.id)
+    stored = made.store.turns.get(running.record.key.user_id, running.record.id)
     assert stored is not None and stored.status == "stopped" and "word0" in said(stored)
     server.script = [[[text("Short.")]]]
     assert said(ask(made, key, "be brief")) == "Short."
@@ -223,7 +225,7 @@ def test_the_coordinator_hands_over(assistant: Open, gemini: Serve) -> None:
     tools = [{f["name"] for t in r["tools"] for f in t["functionDeclarations"]} for r in server.requests]
     assert tools[0] == {"transfer_to_agent"} and "show" in tools[1]
     assert authors(made, key) >= {"coordinator", "visualization_agent"}
-    result = made.store.results.get(result_ids(record)[0])
+    result = made.store.results.get(key.user_id, result_ids(record)[0])
     assert result is not None and result.kind == "figure"
 
 
@@ -232,7 +234,9 @@ def authors(made: object, key: SessionKey) -> set[str]:
     from agents.assistant import Assistant
 
     assert isinstance(made, Assistant)
-    rows = made.store.database.read(lambda c: c.execute("SELECT author FROM adk_events").fetchall())
+    rows = made.store.database.read(
+        lambda c: c.execute("SELECT author FROM adk_events").fetchall(), user=None
+    )
     return {row[0] for row in rows}
 
 

@@ -25,12 +25,12 @@ def test_the_planner_answers_follows_up_and_draws(assistant: Open, orders: pd.Da
     top = orders.groupby("region")["revenue"].sum()
     assert f"{top.max():,.2f}" in said(first) and str(top.idxmax()) in said(first)
     second = ask(made, key, "and by channel?")
-    result = made.store.results.get(result_ids(second)[0])
+    result = made.store.results.get(key.user_id, result_ids(second)[0])
     assert result is not None
     expected = orders.groupby("channel")["revenue"].sum().to_dict()
     assert dict(result.output["table"]["rows"]) == pytest.approx(expected)
     third = ask(made, key, "as a pie chart")
-    figure = made.store.results.get(result_ids(third)[0])
+    figure = made.store.results.get(key.user_id, result_ids(third)[0])
     assert figure is not None and figure.output["figure"]["data"][0]["type"] == "pie"
     conversation = made.store.conversations.get(key)
     assert conversation is not None
@@ -57,7 +57,7 @@ def test_switching_mode_keeps_the_conversation(assistant: Open) -> None:
     assert tools == ["transfer_to_agent", "query"] and "channel" in said(record)
     made.set_mode(key, "direct")
     again = ask(made, key, "as a bar chart")
-    assert made.store.results.get(result_ids(again)[0]) is not None
+    assert made.store.results.get(key.user_id, result_ids(again)[0]) is not None
 
 
 def test_two_datasets_by_name(assistant: Open) -> None:
@@ -112,7 +112,7 @@ def test_an_openai_compatible_server_answers_with_tools(
     made = assistant(model_url=local_model.url, model="local")
     record = ask(made, with_sample(made), "average revenue")
     assert (record.status, said(record)) == ("completed", "About a hundred.")
-    result = made.store.results.get(result_ids(record)[0])
+    result = made.store.results.get(record.key.user_id, result_ids(record)[0])
     assert result is not None
     assert result.output["table"]["rows"][0][0] == pytest.approx(orders["revenue"].mean())
     assert any(message["role"] == "tool" for message in local_model.requests[1]["messages"])
@@ -172,7 +172,7 @@ def test_kill_9_in_the_middle_leaves_the_turn_interrupted_with_what_was_said(
     made = assistant()
     (turn,) = made.store.turns.for_session(key)
     assert turn.status == "interrupted" and "word0" in said(turn)
-    running = made.turns.retry(turn.id)
+    running = made.turns.retry(key.user_id, turn.id)
     while not running.done:
         assert running.wait(running.version, 30)
     assert [t.status for t in made.store.turns.for_session(key)] == ["interrupted", "completed"]
@@ -182,7 +182,7 @@ def test_a_turn_of_a_living_process_is_not_called_interrupted(assistant: Open) -
     made = assistant()
     key = with_sample(made)
     record = made.store.turns.start(key, "question", "direct", "", made._owner.name)
-    assert made.store.turns.interrupt_running(made._owner.alive()) == 0
-    assert made.store.turns.interrupt_running({"someone else"}) == 1
-    stored = made.store.turns.get(record.id)
+    assert made.store.turns.interrupt_dead(made._owner.folder_id, made._owner.alive()) == 0
+    assert made.store.turns.interrupt_dead(made._owner.folder_id, {"someone else"}) == 1
+    stored = made.store.turns.get(record.key.user_id, record.id)
     assert stored is not None and stored.status == "interrupted"

@@ -111,7 +111,7 @@ def test_every_follow_up_changes_the_answer(place: tuple[Assistant, SessionKey])
         record = ask(made, key, question)
         assert not _unanswered(made, record), question
         (result_id,) = result_ids(record)
-        result = made.store.results.get(result_id)
+        result = made.store.results.get(key.user_id, result_id)
         assert result is not None and "revenue" in json.dumps(result.arguments), question
 
 
@@ -121,19 +121,19 @@ def test_follow_ups_cross_from_one_agent_to_the_other(place: tuple[Assistant, Se
     ask(made, key, "total revenue by region")
     record = ask(made, key, "as a pie chart")
     (result_id,) = result_ids(record)
-    result = made.store.results.get(result_id)
+    result = made.store.results.get(key.user_id, result_id)
     assert result is not None and result.tool == "show"
     assert result.arguments["kind"] == "pie" and result.arguments["x"] == "region"
     made.store.conversations.set_mode(key, "direct")
     record = ask(made, key, "and by category?")
     (result_id,) = result_ids(record)
-    result = made.store.results.get(result_id)
+    result = made.store.results.get(key.user_id, result_id)
     assert result is not None and result.arguments["x"] == "category"
 
 
 def _unanswered(made: Assistant, record: TurnRecord) -> str:
     """Why a turn gave no answer, or which of its numbers no result holds; empty when all is well."""
-    text, results = said(record), [made.store.results.get(i) for i in result_ids(record)]
+    text, results = said(record), [made.store.results.get(record.key.user_id, i) for i in result_ids(record)]
     if record.status != "completed" or not results or "Understood" not in text:
         return f"{record.status}: {text}"
     answered = [to_model(result) for result in results if result is not None]

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Database
+from storage.database import Connection
 from storage.errors import StoreUnavailable
 from storage.keys import SessionKey
+from storage.sqlite import SqliteDatabase
 from storage.store import Store
 from tests.conftest import ROOT
 
@@ -73,7 +74,7 @@ def test_killed_at_random_moments_every_acknowledged_event_is_there(tmp_path: Pa
 @pytest.mark.slow
 def test_three_processes_on_one_file_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite3"
-    Database(path).close()
+    SqliteDatabase(path).close()
     children = [writer(path, f"u{n}", 150) for n in range(3)]
     for child in children:
         child.communicate(timeout=60)
@@ -84,10 +85,11 @@ def test_three_processes_on_one_file_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_journal_and_foreign_keys_are_really_on(tmp_path: Path) -> None:
-    database = Database(tmp_path / "s.sqlite3")
+    database = SqliteDatabase(tmp_path / "s.sqlite3")
     for run in (database.read, database.write):
         found = run(
-            lambda c: [c.execute(f"PRAGMA {p}").fetchone()[0] for p in ("journal_mode", "foreign_keys")]
+            lambda c: [c.execute(f"PRAGMA {p}").fetchone()[0] for p in ("journal_mode", "foreign_keys")],
+            user=None,
         )
         assert found == ["wal", 1]
     database.close()
@@ -95,21 +97,23 @@ def test_journal_and_foreign_keys_are_really_on(tmp_path: Path) -> None:
 
 def test_migrations_are_safe_twice(tmp_path: Path) -> None:
     for _ in range(2):
-        database = Database(tmp_path / "s.sqlite3")
-        versions = database.read(lambda c: c.execute("SELECT version FROM schema_version").fetchall())
-        assert [row[0] for row in versions] == [1]
+        database = SqliteDatabase(tmp_path / "s.sqlite3")
+        versions = database.read(
+            lambda c: c.execute("SELECT version FROM schema_version").fetchall(), user=None
+        )
+        assert [row[0] for row in versions] == [1, 2]
         database.close()
 
 
 def test_a_newer_file_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite3"
-    Database(path).close()
+    SqliteDatabase(path).close()
     with sqlite3.connect(path) as direct:
         direct.execute("INSERT INTO schema_version VALUES (99, 0)")
     direct.close()
     before = path.read_bytes()
     with pytest.raises(StoreUnavailable, match="newer version"):
-        Database(path)
+        SqliteDatabase(path)
     assert path.read_bytes() == before
 
 
@@ -118,7 +122,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database, but it is somebody's file" * 100)
     before = path.read_bytes()
     with pytest.raises(StoreUnavailable, match="not a database"):
-        Database(path)
+        SqliteDatabase(path)
     assert path.read_bytes() == before
 
 
@@ -133,12 +137,12 @@ def test_a_failed_write_undoes_all_of_it(tmp_path: Path) -> None:
     key = SessionKey("a", "u", "s")
     store.conversations.ensure(key)
 
-    def fail(connection: sqlite3.Connection) -> None:
+    def fail(connection: Connection) -> None:
         connection.execute("UPDATE adk_sessions SET title = 'half'")
         raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError):
-        store.database.write(fail)
+        store.database.write(fail, user=None)
     found = store.conversations.get(key)
     assert found is not None and found.title == ""
     store.close()

@@ -81,15 +81,15 @@ def test_turns_and_results_come_back_as_they_were_and_go_with_their_session(stor
     turn.error = {"kind": "network", "message": "m", "action": "a"}
     turn.status = "failed"
     store.turns.save(turn)
-    assert store.turns.get(turn.id) == turn
+    assert store.turns.get("ann", turn.id) == turn
     for name in ("r1", "r2"):
         store.results.save(result(key, name))
-    assert store.results.get("r1") == result(key, "r1")
+    assert store.results.get("ann", "r1") == result(key, "r1")
     last = store.results.last(key)
     assert last is not None and last.id == "r2"
     assert [r.id for r in store.results.for_invocation(key, "i1")] == ["r1", "r2"]
     store.conversations.delete(key)
-    assert store.turns.get(turn.id) is None and store.results.get("r1") is None
+    assert store.turns.get("ann", turn.id) is None and store.results.get("ann", "r1") is None
 
 
 def test_the_same_bytes_are_stored_once_and_shared(store: Store) -> None:
@@ -97,9 +97,9 @@ def test_the_same_bytes_are_stored_once_and_shared(store: Store) -> None:
     assert one.original_path == two.original_path
     originals = list((store.home / "datasets").rglob("original"))
     assert len(originals) == 1 and originals[0].read_bytes() == b"a\n1\n"
-    store.datasets.forget(one.id)
+    store.datasets.forget("ann", one.id)
     assert two.original_path.exists()
-    store.datasets.forget(two.id)
+    store.datasets.forget("bob", two.id)
     assert not two.original_path.exists()
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import json
-import sqlite3
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +23,9 @@ from google.genai import types
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from storage.database import open_database
 from storage.sessions import DatabaseSessionService
+from storage.window import History
 
 APP = "app"
 
@@ -51,13 +52,21 @@ async def get(service: Any, session_id: str, user: str = "u", **config: Any) -> 
     return found  # type: ignore[no-any-return]
 
 
-async def test_events_and_state_survive_a_new_process(service: DatabaseSessionService, path: Path) -> None:
+async def history(service: Any, session_id: str, questions: int) -> Session:
+    found = await service.get_session(
+        app_name=APP, user_id="u", session_id=session_id, config=History(questions=questions)
+    )
+    assert found is not None
+    return found  # type: ignore[no-any-return]
+
+
+async def test_events_and_state_survive_a_new_process(service: DatabaseSessionService, url: str) -> None:
     session = await service.create_session(app_name=APP, user_id="u", state={"a": 1, "user:b": 2, "app:c": 3})
     for number in range(5):
         await service.append_event(session, event(f"e{number}", delta={"n": number, "temp:t": 1}))
     assert session.state["temp:t"] == 1
     service.close()
-    again = DatabaseSessionService(f"sqlite:////{path}" if str(path)[0] != "/" else f"sqlite:///{path}")
+    again = DatabaseSessionService(url)
     stored = await get(again, session.id)
     again.close()
     assert texts(stored) == [f"e{n}" for n in range(5)]
@@ -101,11 +110,11 @@ async def test_unknown_duplicate_and_padded_ids(service: DatabaseSessionService)
         await service.append_event(made, event())
 
 
-async def test_recent_events_and_after_timestamp(service: DatabaseSessionService, path: Path) -> None:
+async def test_recent_events_and_after_timestamp(service: DatabaseSessionService, url: str) -> None:
     session = await service.create_session(app_name=APP, user_id="u")
     for number in range(10):
         await service.append_event(session, event(f"e{number}", timestamp=1000.0 + number))
-    for reader in (service, DatabaseSessionService(str(path))):
+    for reader in (service, DatabaseSessionService(url)):
         assert texts(await get(reader, session.id, num_recent_events=3)) == ["e7", "e8", "e9"]
         assert (await get(reader, session.id, num_recent_events=0)).events == []
         assert texts(await get(reader, session.id, after_timestamp=1008.0)) == ["e8", "e9"]
@@ -151,13 +160,11 @@ async def test_concurrent_appends_of_one_object_all_succeed_in_order(service: Da
     assert texts(await get(service, session.id)) == [f"e{n}" for n in range(50)]
 
 
-async def test_tied_and_backward_clocks_keep_append_order(
-    service: DatabaseSessionService, path: Path
-) -> None:
+async def test_tied_and_backward_clocks_keep_append_order(service: DatabaseSessionService, url: str) -> None:
     session = await service.create_session(app_name=APP, user_id="u")
     for number, moment in enumerate([50.0, 50.0, 10.0, 99.0, 10.0]):
         await service.append_event(session, event(f"e{number}", timestamp=moment))
-    fresh = DatabaseSessionService(str(path))
+    fresh = DatabaseSessionService(url)
     assert texts(await get(fresh, session.id)) == ["e0", "e1", "e2", "e3", "e4"]
     fresh.close()
 
@@ -209,18 +216,23 @@ async def test_the_same_event_again_changes_nothing_and_another_with_its_id_is_r
 
 
 async def test_an_event_of_a_newer_version_is_kept_and_skipped(
-    service: DatabaseSessionService, path: Path, caplog: pytest.LogCaptureFixture
+    service: DatabaseSessionService, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = await service.create_session(app_name=APP, user_id="u")
     await service.append_event(session, event("one"))
     newer = '{"author": "a", "actions": {"a_field_of_the_future": 1}}'
-    with sqlite3.connect(path) as direct:
-        direct.execute(
-            "INSERT INTO adk_events (session_key, id, invocation_id, author, timestamp, event_data)"
-            " SELECT key, 'new', 'i', 'a', 1, ? FROM adk_sessions",
-            (newer,),
-        )
-    direct.close()
+    database = open_database(url)
+    database.write(
+        lambda c: (
+            c.execute(
+                "INSERT INTO adk_events (session_key, id, invocation_id, author, timestamp, event_data)"
+                " SELECT key, 'new', 'i', 'a', 1, ? FROM adk_sessions",
+                (newer,),
+            ).rowcount
+        ),
+        user=None,
+    )
+    database.close()
     await service.append_event(session, event("two"))
     assert texts(await get(service, session.id)) == ["one", "two"]
     assert "cannot be read" in caplog.text
@@ -233,11 +245,10 @@ async def test_the_window_never_cuts_a_call_from_its_answer(service: DatabaseSes
         await service.append_event(session, event(f"q{turn}"))
         for author in ("model", "tool", "model"):
             await service.append_event(session, Event(author=author, invocation_id="i"))
-    count = service.events_since_question(app_name=APP, user_id="u", session_id=session.id, questions=2)
-    assert count == 8
-    window = await get(service, session.id, num_recent_events=count)
+    window = await history(service, session.id, questions=2)
+    assert len(window.events) == 8
     assert window.events[0].author == "user" and texts(window) == ["q2", "q3"]
-    assert service.events_since_question(app_name=APP, user_id="u", session_id=session.id, questions=99) == 16
+    assert len((await history(service, session.id, questions=99)).events) == 16
 
 
 def test_threads_with_loops_of_their_own_share_one_object(service: DatabaseSessionService) -> None:
@@ -264,7 +275,7 @@ def test_threads_with_loops_of_their_own_share_one_object(service: DatabaseSessi
     assert failures == [] and service.get_stats()["events"] == 1600
 
 
-async def test_deleting_cascades_and_vacuum_shrinks(service: DatabaseSessionService, path: Path) -> None:
+async def test_deleting_cascades_and_vacuum_shrinks(service: DatabaseSessionService, url: str) -> None:
     session = await service.create_session(app_name=APP, user_id="u", state={"a": 1})
     for _ in range(300):
         await service.append_event(session, event("x" * 2000))
@@ -276,19 +287,23 @@ async def test_deleting_cascades_and_vacuum_shrinks(service: DatabaseSessionServ
     assert after["db_size_mb"] < before["db_size_mb"] / 2 or before["db_size_mb"] < 0.2
 
 
-async def test_backup_under_load_is_whole(service: DatabaseSessionService, tmp_path: Path) -> None:
+async def test_a_backup_under_load_restores(
+    service: DatabaseSessionService, tmp_path: Path, empty_url: str
+) -> None:
     session = await service.create_session(app_name=APP, user_id="u")
     writing = asyncio.create_task(_write(service, session, 300))
     await asyncio.sleep(0.02)
     await asyncio.to_thread(service.backup, tmp_path / "copy.sqlite3")
     await writing
-    copy = sqlite3.connect(tmp_path / "copy.sqlite3")
-    assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    rows, revision = copy.execute(
-        "SELECT (SELECT count(*) FROM adk_events), revision FROM adk_sessions"
-    ).fetchone()
-    copy.close()
-    assert rows == revision
+    database = open_database(empty_url)
+    database.restore(tmp_path / "copy.sqlite3")
+    assert database.check() == []
+    database.close()
+    restored = DatabaseSessionService(empty_url)
+    found = await get(restored, session.id)
+    assert 0 < len(found.events) <= 300 and found.state == {"n": len(found.events) - 1}
+    await restored.append_event(found, event("goes on"))
+    restored.close()
 
 
 async def _write(service: DatabaseSessionService, session: Session, count: int) -> None:

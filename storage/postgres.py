@@ -1,0 +1,413 @@
+"""PostgreSQL by URL: a bounded pool, rows kept apart by user on the server, and patience with a lost server.
+
+Everything is in the schema `assistant`. Each transaction names its user, and row-level security shows it that
+user's rows only. A role that row-level security does not bind (a superuser, or one with BYPASSRLS) hands each
+transaction over to the role `assistant_app`, which it does bind. Nothing outlives a transaction on the
+server's side, so poolers that share connections between transactions work too.
+"""
+
+import logging
+import re
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import set_json_loads
+from psycopg_pool import ConnectionPool, PoolTimeout
+from typing_extensions import override
+
+from storage.database import Cursor, Database, Job, migrations
+from storage.errors import StorageError, StoreUnavailable
+from storage.urls import without_password
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+SCHEMA = "assistant"
+ROLE = "assistant_app"
+POOL_SIZE = 8
+CONNECT_SECONDS = 3
+WAIT_FOR_CONNECTION_SECONDS = 5.0
+STATEMENT_MILLISECONDS = 30_000
+QUICK_SECONDS = 1.0
+PATIENT_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 1.0
+MIGRATION_LOCK = 7_305_117_940
+# A server that is gone is noticed within seconds, also when it says nothing.
+LINK = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "application_name": "data-analysis-assistant",
+}
+# Errors that another try may not meet again: the server is starting, ending, or gave way to another writer.
+PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    PoolTimeout,
+)
+
+
+class Row(tuple[Any, ...]):
+    """A row that is read by position and by name."""
+
+    names: dict[str, int]
+
+    def __getitem__(self, item: Any) -> Any:
+        return tuple.__getitem__(self, self.names[item] if isinstance(item, str) else item)
+
+    def keys(self) -> list[str]:
+        return list(self.names)
+
+
+def _row_factory(cursor: Any) -> Callable[[Sequence[Any]], Row]:
+    names = {column.name: place for place, column in enumerate(cursor.description or ())}
+    return type("Row", (Row,), {"names": names})
+
+
+class PostgresConnection:
+    """A psycopg connection that takes `?` for values."""
+
+    dialect = "postgresql"
+    for_update = " FOR UPDATE"
+    clock = "extract(epoch FROM clock_timestamp())::float8"
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.raw = connection
+
+    def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> Cursor:
+        return self.raw.execute(_placeholders(statement), parameters)
+
+
+def _as_text(data: str | bytes) -> str:
+    """JSON columns come as text, as from SQLite."""
+    return data if isinstance(data, str) else bytes(data).decode()
+
+
+@cache
+def _placeholders(statement: str) -> bytes:
+    return statement.replace("%", "%%").replace("?", "%s").encode()
+
+
+class PostgresDatabase(Database):
+    """A server's database, its tables made and brought to the newest schema if need be.
+
+    Raises StoreUnavailable when it cannot be reached or has a newer schema.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, patience: float = PATIENT_SECONDS) -> None:
+        self.place = without_password(url)
+        self._patience = patience
+        self._url = url
+        self._begin = ""
+        with self._explained(), psycopg.connect(url, autocommit=True, **LINK) as connection:  # type: ignore[arg-type]
+            self._migrate(connection)
+            role = _own_role(connection)
+        self._begin = (
+            f"SELECT set_config('search_path', '{SCHEMA}', true),"
+            f" set_config('statement_timeout', '{STATEMENT_MILLISECONDS}', true),"
+            f" set_config('idle_in_transaction_session_timeout', '{STATEMENT_MILLISECONDS}', true)"
+            + (f", set_config('role', '{ROLE}', true)" if role else "")
+        )
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=pool_size,
+            timeout=WAIT_FOR_CONNECTION_SECONDS,
+            reconnect_timeout=CONNECT_SECONDS,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                "row_factory": _row_factory,
+                **LINK,
+            },
+            configure=lambda connection: set_json_loads(_as_text, connection),
+            open=True,
+        )
+        self._workers = ThreadPoolExecutor(pool_size, thread_name_prefix="storage-postgres")
+        self._lanes = [ThreadPoolExecutor(1, thread_name_prefix="storage-lane") for _ in range(pool_size)]
+
+    @override
+    def submit(
+        self,
+        job: Job[T],
+        *,
+        user: str | None,
+        writing: bool,
+        patient: bool = False,
+        then: Callable[[T], None] | None = None,
+        queue: str = "",
+    ) -> Future[T]:
+        place = self._lanes[hash(queue) % len(self._lanes)] if queue else self._workers
+
+        def run() -> T:
+            answer = self._persist(job, user, writing, patient)
+            if then is not None:
+                then(answer)
+            return answer
+
+        return place.submit(run)
+
+    @override
+    def write(self, job: Job[T], *, user: str | None, patient: bool = False) -> T:
+        return self._persist(job, user, True, patient)
+
+    @override
+    def read(self, job: Job[T], *, user: str | None) -> T:
+        return self._persist(job, user, False, False)
+
+    def _persist(self, job: Job[T], user: str | None, writing: bool, patient: bool) -> T:
+        """Tries again while the server is away, for as long as the caller has patience."""
+        give_up = time.monotonic() + (self._patience if patient else QUICK_SECONDS)
+        pause = FIRST_PAUSE_SECONDS
+        with self._explained():
+            while True:
+                try:
+                    answer = self._attempt(job, user, writing, give_up)
+                    self.trouble = ""
+                    return answer
+                except PASSING as error:
+                    if time.monotonic() + pause > give_up or isinstance(error, psycopg.errors.QueryCanceled):
+                        raise
+                    if not isinstance(error, psycopg.errors.TransactionRollback):
+                        self._note(error)
+                time.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _note(self, error: BaseException) -> None:
+        if not self.trouble:
+            logger.warning("%s cannot be reached: %s", self.place, _first_line(error))
+        self.trouble = f"The database {self.place} cannot be reached. Trying again; nothing is lost."
+
+    def _attempt(self, job: Job[T], user: str | None, writing: bool, give_up: float) -> T:
+        wait = min(WAIT_FOR_CONNECTION_SECONDS, max(give_up - time.monotonic(), 0.1))
+        with self._pool.connection(wait) as connection:
+            kind = "READ WRITE" if writing else "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            connection.execute(_opening(f"BEGIN {kind}; {self._begin}", user))
+            try:
+                answer = job(PostgresConnection(connection))
+                connection.execute("COMMIT")
+            except BaseException:
+                if not connection.broken:
+                    connection.rollback()
+                raise
+            return answer
+
+    @override
+    def size_bytes(self) -> int:
+        size: int = self.read(
+            lambda c: c.execute(
+                "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
+                f" WHERE relkind = 'r' AND relnamespace = '{SCHEMA}'::regnamespace"
+            ).fetchone()[0],
+            user=None,
+        )
+        return size
+
+    @override
+    def vacuum(self) -> None:
+        with self._explained(), psycopg.connect(self._url, autocommit=True, **LINK) as connection:  # type: ignore[arg-type]
+            for table in _tables(connection):
+                connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(SCHEMA, table)))
+
+    @override
+    def backup(self, path: Path) -> None:
+        if path.exists():
+            raise StoreUnavailable(f"{path} exists already. Name a new file for the backup.")
+        partial = path.with_name(path.name + ".partial")
+        with (
+            self._explained(),
+            self._owner() as connection,
+            zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file,
+        ):
+            for table in _tables(connection):
+                with file.open(f"{table}.copy", "w", force_zip64=True) as target:
+                    copying = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(SCHEMA, table))
+                    with connection.cursor().copy(copying) as rows:
+                        for chunk in rows:
+                            target.write(chunk)
+        partial.replace(path)
+
+    @override
+    def restore(self, path: Path) -> None:
+        try:
+            file = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise StoreUnavailable(f"{path} is no backup of this database: {error}.") from error
+        with file, self._explained(), self._owner(writing=True) as connection:
+            tables = _tables(connection)
+            if set(file.namelist()) != {f"{table}.copy" for table in tables}:
+                raise StoreUnavailable(
+                    f"{path} was made by another version of this app. Nothing was changed."
+                )
+            connection.execute(
+                sql.SQL("TRUNCATE {} CASCADE").format(
+                    sql.SQL(", ").join(sql.Identifier(SCHEMA, table) for table in tables)
+                )
+            )
+            for table in tables:
+                name = sql.Identifier(SCHEMA, table)
+                _guard_rows(connection, name, on=False)
+                copying = sql.SQL("COPY {} FROM STDIN").format(name)
+                with file.open(f"{table}.copy") as source, connection.cursor().copy(copying) as rows:
+                    while chunk := source.read(1 << 16):
+                        rows.write(chunk)
+                _guard_rows(connection, name, on=True)
+            _advance_sequences(connection)
+
+    @override
+    def check(self) -> list[str]:
+        """Rows that refer to nothing; the server itself checks its pages."""
+        found = self.read(
+            lambda c: c.execute(
+                "SELECT count(*) FROM adk_events e LEFT JOIN adk_sessions s ON s.key = e.session_key"
+                " WHERE s.key IS NULL"
+            ).fetchone()[0],
+            user=None,
+        )
+        return [f"{found} events belong to no session"] if found else []
+
+    @override
+    def close(self) -> None:
+        for executor in (self._workers, *self._lanes):
+            executor.shutdown(wait=True)
+        self._pool.close()
+
+    @contextmanager
+    def _owner(self, *, writing: bool = False) -> Iterator[psycopg.Connection[Any]]:
+        """A transaction on one view of all rows, as the role that owns the tables."""
+        kind = "READ WRITE" if writing else "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        with psycopg.connect(self._url, autocommit=True, **LINK) as connection:  # type: ignore[arg-type]
+            connection.execute(_opening(f"BEGIN {kind}; SELECT 1", None))
+            yield connection
+            connection.execute("COMMIT")
+
+    def _migrate(self, connection: psycopg.Connection[Any]) -> None:
+        scripts = migrations("postgresql")
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            connection.execute(f"SET LOCAL search_path = {SCHEMA}")
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS schema_version"
+                " (version INTEGER PRIMARY KEY, applied_at BIGINT NOT NULL)"
+            )
+            row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()
+            version = int(row[0]) if row else 0
+            if version > scripts[-1][0]:
+                raise StoreUnavailable(
+                    f"The database {self.place} was written by a newer version of this app. Update the app."
+                )
+            for number, script in scripts:
+                if number > version:
+                    connection.execute(script.encode())
+                    connection.execute(
+                        "INSERT INTO schema_version VALUES (%s, %s)", (number, int(time.time()))
+                    )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.errors.QueryCanceled as error:
+            raise StoreUnavailable(f"The database {self.place} took too long to answer. Retry.") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            self._note(error)
+            raise StoreUnavailable(
+                f"The database {self.place} cannot be reached: {_first_line(error)}. Nothing is lost; "
+                "retry when it is back."
+            ) from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise StoreUnavailable(
+                f"The database {self.place} does not allow this: {_first_line(error)}. Give its role the "
+                f"right to create and use the schema {SCHEMA}."
+            ) from error
+        except psycopg.DataError as error:
+            raise StorageError(f"This text cannot be stored: {_first_line(error)}.") from error
+        except psycopg.Error as error:
+            raise StoreUnavailable(f"The database {self.place} failed: {_first_line(error)}.") from error
+
+
+def _opening(begin: str, user: str | None) -> sql.Composed:
+    return sql.SQL(
+        "{}, set_config('assistant.everyone', {}, true), set_config('assistant.user', {}, true)"
+    ).format(
+        sql.SQL(begin),
+        "on" if user is None else "off",
+        user or "",
+    )
+
+
+def _own_role(connection: psycopg.Connection[Any]) -> bool:
+    """Whether transactions have to change role to be bound by row-level security."""
+    row = connection.execute(
+        "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    if row is None or not row[0]:
+        return False
+    try:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone() is None:
+                connection.execute(f"CREATE ROLE {ROLE} NOLOGIN")
+            connection.execute(f"GRANT {ROLE} TO current_user")
+            connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {ROLE}")
+            connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA {SCHEMA} TO {ROLE}")
+            connection.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA {SCHEMA} TO {ROLE}")
+    except psycopg.errors.InsufficientPrivilege:
+        logger.warning("This database role is not bound by row-level security and may not make one that is.")
+        return False
+    return True
+
+
+def _guard_rows(connection: psycopg.Connection[Any], table: sql.Identifier, *, on: bool) -> None:
+    """COPY FROM refuses tables with row-level security; a broken restore leaves it as it was."""
+    switch = sql.SQL("ENABLE" if on else "DISABLE")
+    connection.execute(sql.SQL("ALTER TABLE {} {} ROW LEVEL SECURITY").format(table, switch))
+
+
+def _tables(connection: psycopg.Connection[Any]) -> list[str]:
+    """Tables of the schema, those that others refer to first."""
+    rows = connection.execute(
+        "SELECT c.relname, (SELECT count(*) FROM pg_constraint k"
+        " WHERE k.conrelid = c.oid AND k.contype = 'f')"
+        " FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = %s::regnamespace ORDER BY 2, 1",
+        (SCHEMA,),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _advance_sequences(connection: psycopg.Connection[Any]) -> None:
+    rows = connection.execute(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = %s AND is_identity = 'YES'",
+        (SCHEMA,),
+    ).fetchall()
+    for table, column in rows:
+        connection.execute(
+            sql.SQL(
+                "SELECT setval(pg_get_serial_sequence({name}, {field}), max({column}) + 1, false)"
+                " FROM {table}"
+            ).format(
+                name=f"{SCHEMA}.{table}",
+                field=column,
+                column=sql.Identifier(column),
+                table=sql.Identifier(SCHEMA, table),
+            )
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return re.sub(r"://[^@/\s]*@", "://", line)

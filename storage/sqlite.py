@@ -1,0 +1,255 @@
+"""One SQLite file for any number of threads, event loops and processes.
+
+All writes go through one connection on one thread, each in its own BEGIN IMMEDIATE transaction, so
+writers queue instead of failing with "database is locked", and no lock belongs to an event loop.
+Reads use a few connections on threads of their own; the write-ahead log lets them run beside a write.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from typing_extensions import override
+
+from storage.database import Database, Job, migrations
+from storage.errors import StoreUnavailable
+
+T = TypeVar("T")
+BUSY_MILLISECONDS = 10_000
+READERS = 4
+CACHED_STATEMENTS = 256
+
+
+class SqliteConnection(sqlite3.Connection):
+    """sqlite3's own, which says what it is."""
+
+    dialect = "sqlite"
+    for_update = ""
+    clock = "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+class SqliteDatabase(Database):
+    """A file at `path`, made and brought to the newest schema if need be.
+
+    Raises StoreUnavailable when the file cannot be opened, is no database, or has a newer schema;
+    the file is then left as it was.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = str(path)
+        self._local = threading.local()
+        self._connections: list[SqliteConnection] = []
+        self._connections_lock = threading.Lock()
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._migrate()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="storage-writer")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="storage-reader")
+
+    @override
+    def submit(
+        self,
+        job: Job[T],
+        *,
+        user: str | None,
+        writing: bool,
+        patient: bool = False,
+        then: Callable[[T], None] | None = None,
+        queue: str = "",
+    ) -> Future[T]:
+        if writing:
+            return self._writer.submit(self._transact, job, then)
+        return self._readers.submit(self._snapshot, job)
+
+    @override
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size
+
+    @override
+    def vacuum(self) -> None:
+        def run(connection: SqliteConnection) -> None:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        self._outside_transaction(run)
+
+    @override
+    def backup(self, path: Path) -> None:
+        if path.exists():
+            raise StoreUnavailable(f"{path} exists already. Name a new file for the backup.")
+
+        def run(connection: SqliteConnection) -> None:
+            partial = path.with_name(path.name + ".partial")
+            target = sqlite3.connect(partial)
+            try:
+                connection.backup(target)
+            finally:
+                target.close()
+            partial.replace(path)
+
+        self._outside_transaction(run)
+
+    @override
+    def restore(self, path: Path) -> None:
+        if not path.is_file():
+            raise StoreUnavailable(f"{path} is no file.")
+
+        def run(connection: SqliteConnection) -> None:
+            source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+            try:
+                problems = _damage(source)
+                if problems or _version(source) == 0:
+                    raise StoreUnavailable(
+                        f"{path} is no whole backup of this app ({'; '.join(problems) or 'other tables'}). "
+                        "Nothing was changed."
+                    )
+                source.backup(connection)
+            finally:
+                source.close()
+
+        self._outside_transaction(run)
+        with self._explained():
+            self._migrate()
+
+    @override
+    def check(self) -> list[str]:
+        return self._readers.submit(lambda: _damage(self._connection())).result()
+
+    @override
+    def close(self) -> None:
+        self._writer.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        with self._connections_lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+
+    def _outside_transaction(self, run: Callable[[SqliteConnection], None]) -> None:
+        def explained() -> None:
+            with self._explained():
+                run(self._connection())
+
+        self._writer.submit(explained).result()
+
+    def _transact(self, job: Job[T], then: Callable[[T], None] | None) -> T:
+        with self._explained():
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                answer = job(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                # SQLite undoes a transaction itself when the disk is full.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        if then is not None:
+            then(answer)
+        return answer
+
+    def _snapshot(self, job: Job[T]) -> T:
+        with self._explained():
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                return job(connection)
+            finally:
+                connection.execute("COMMIT")
+
+    def _connection(self) -> SqliteConnection:
+        connection: SqliteConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+            with self._connections_lock:
+                self._connections.append(connection)
+        return connection
+
+    def _connect(self) -> SqliteConnection:
+        connection = sqlite3.connect(
+            self.path,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=CACHED_STATEMENTS,
+            factory=SqliteConnection,
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _migrate(self) -> None:
+        scripts = migrations("sqlite")
+        connection = self._connect()
+        try:
+            if _version(connection) > scripts[-1][0]:
+                raise StoreUnavailable(
+                    f"{self.path} was written by a newer version of this app. "
+                    "Update the app, or set ASSISTANT_HOME to another folder."
+                )
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            if mode != "wal":
+                raise StoreUnavailable(
+                    f"{self.path} cannot use a write-ahead log (got {mode}). "
+                    "Set ASSISTANT_HOME to a folder on a local disk."
+                )
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS schema_version "
+                "(version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)"
+            )
+            version = _version(connection)
+            for number, script in scripts:
+                if number > version:
+                    for statement in statements(script):
+                        connection.execute(statement)
+                    connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, int(time.time())))
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise StoreUnavailable(
+                f"The store {self.path} cannot be used: {error}. Check that the folder exists, is "
+                "writable and has space, or set ASSISTANT_HOME to another folder."
+            ) from error
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
+    if known is None:
+        return 0
+    version = connection.execute("SELECT max(version) FROM schema_version").fetchone()[0]
+    return int(version or 0)
+
+
+def _damage(connection: sqlite3.Connection) -> list[str]:
+    try:
+        found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+        broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    return found + [f"a row of {row[0]} refers to a missing row of {row[2]}" for row in broken]
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of an SQL script; a trigger's body counts as one."""
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            if pending.strip():
+                yield pending
+            pending = ""
