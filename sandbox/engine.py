@@ -14,6 +14,7 @@ from sandbox.gate import check
 from sandbox.table import Column, Table
 
 LOCK = (
+    "SET TimeZone = 'UTC'",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
     "SET temp_directory = ''",
@@ -21,6 +22,8 @@ LOCK = (
     "SET lock_configuration = true",
 )
 ANSWER = "__answer"
+PRINTED_CHARACTERS = 100_000
+ZONED = ("TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE")
 
 
 class Engine:
@@ -37,47 +40,37 @@ class Engine:
 
     def query(self, sql: str, tables: dict[str, str], limit: int | None) -> Table:
         """The answer of a reading statement: at most `limit` rows, and how many there are."""
-        connection = self._open(tables)
-        check(connection, sql)
+        if self._connection is None or tables != self._tables:
+            self._connection, self._tables = self._open(tables), dict(tables)
+        connection = self._connection
+        check(connection, sql, tables)
         started = time.perf_counter()
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {ANSWER} AS {sql.strip().rstrip(';')}")
         try:
-            return self._fetch(connection, ANSWER, limit, started)
+            return _fetch(connection, limit, started)
         finally:
             connection.execute(f"DROP TABLE IF EXISTS {ANSWER}")
 
     def program(self, code: str, tables: dict[str, str]) -> dict[str, Any]:
-        """Runs Python with `con` bound to the views; its `output` comes back as tables or values."""
+        """Runs Python with `con` bound to the views; its `output` comes back as tables or values.
+
+        The connection is the program's own, so that nothing it makes or closes reaches a later query.
+        """
         connection = self._open(tables)
         printed = io.StringIO()
         scope: dict[str, Any] = {"con": connection, "__name__": "__main__"}
         try:
             with contextlib.redirect_stdout(printed):
                 exec(compile(code, "<program>", "exec"), scope)
-        except MemoryError:
+            return _output(scope.get("output")) | {"stdout": _shortened(printed.getvalue())}
+        except (MemoryError, ProgramFailed, duckdb.OutOfMemoryException):
             raise
-        except Exception as error:
-            reason = traceback.format_exception_only(error)[-1].strip()
-            raise ProgramFailed(reason) from error
-        output = scope.get("output")
-        named = output if isinstance(output, dict) else {"output": output}
-        frames = {k: self._frame(connection, v) for k, v in named.items() if hasattr(v, "iloc")}
-        return {
-            "tables": {name: table.to_json() for name, table in frames.items()},
-            "values": {k: v for k, v in named.items() if k not in frames},
-            "stdout": printed.getvalue(),
-        }
-
-    def _frame(self, connection: duckdb.DuckDBPyConnection, frame: Any) -> Table:
-        connection.register(ANSWER, frame)
-        try:
-            return self._fetch(connection, ANSWER, None, time.perf_counter())
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            raise ProgramFailed(_reason(error)) from error
         finally:
-            connection.unregister(ANSWER)
+            connection.close()
 
     def _open(self, tables: dict[str, str]) -> duckdb.DuckDBPyConnection:
-        if self._connection is not None and tables == self._tables:
-            return self._connection
         connection = duckdb.connect(":memory:", config=self._config)
         for name, path in tables.items():
             if not Path(path).exists():
@@ -87,18 +80,84 @@ class Engine:
         connection.execute(f"SET allowed_paths = [{allowed}]")
         for statement in LOCK:
             connection.execute(statement)
-        self._connection, self._tables = connection, dict(tables)
         return connection
 
-    @staticmethod
-    def _fetch(connection: duckdb.DuckDBPyConnection, name: str, limit: int | None, started: float) -> Table:
-        counted = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
-        row_count = int(counted[0]) if counted else 0
-        cursor = connection.execute(f"SELECT * FROM {name}" + ("" if limit is None else f" LIMIT {limit}"))
-        columns = [Column(item[0], str(item[1])) for item in cursor.description or []]
-        rows = [list(row) for row in cursor.fetchall()]
-        elapsed = time.perf_counter() - started
-        return Table(columns, rows, row_count, len(rows) < row_count, elapsed)
+
+def _fetch(connection: duckdb.DuckDBPyConnection, limit: int | None, started: float) -> Table:
+    counted = connection.execute(f"SELECT count(*) FROM {ANSWER}").fetchone()
+    row_count = int(counted[0]) if counted else 0
+    described = connection.execute(f"SELECT * FROM {ANSWER} LIMIT 0").description or []
+    columns = [Column(name, str(kind)) for name, kind, *_ in described]
+    # Python gets times with a zone only through a module that nothing else here needs.
+    wanted = [
+        f"CAST({quoted(c.name)} AS VARCHAR)" if "WITH TIME ZONE" in c.type else quoted(c.name)
+        for c in columns
+    ]
+    rows_wanted = "" if limit is None else f" LIMIT {limit}"
+    found = connection.execute(f"SELECT {', '.join(wanted)} FROM {ANSWER}{rows_wanted}").fetchall()
+    columns = [
+        Column(c.name, "VARCHAR") if "WITH TIME ZONE" in c.type and c.type not in ZONED else c
+        for c in columns
+    ]
+    elapsed = time.perf_counter() - started
+    return Table(columns, [list(row) for row in found], row_count, len(found) < row_count, elapsed)
+
+
+def _output(output: Any) -> dict[str, Any]:
+    """DataFrames as tables, everything else as JSON values; raises ProgramFailed for what is neither."""
+    named = output if isinstance(output, dict) else {"output": output}
+    tables, values = {}, {}
+    for key, value in named.items():
+        if hasattr(value, "iloc"):
+            tables[str(key)] = _frame(str(key), value).to_json()
+        else:
+            values[str(key)] = plain(str(key), value)
+    return {"tables": tables, "values": values}
+
+
+def _frame(name: str, frame: Any) -> Table:
+    if hasattr(frame, "to_frame"):
+        frame = frame.to_frame()
+    if not len(frame.columns):
+        raise ProgramFailed(f"The table {name!r} has no columns.")
+    started = time.perf_counter()
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("frame", frame)
+        connection.execute(f"CREATE TEMP TABLE {ANSWER} AS FROM frame")
+        return _fetch(connection, None, started)
+
+
+def plain(name: str, value: Any) -> Any:
+    """A value as JSON: numbers, text, lists and dictionaries; dates as ISO text, NaN as it is."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    if hasattr(value, "tolist"):
+        return plain(name, value.tolist())
+    if isinstance(value, dict):
+        return {str(key): plain(name, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(name, item) for item in value]
+    if type(value).__name__ in ("Decimal", "UUID"):
+        return str(value)
+    raise ProgramFailed(
+        f"{name!r} is a {type(value).__name__}, which cannot be returned. Assign to output a DataFrame, or "
+        "a dictionary of DataFrames, numbers, text, lists and dictionaries."
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """The last line of the traceback, with the program's own line where it failed."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == "<program>"]
+    reason = traceback.format_exception_only(error)[-1].strip()
+    return f"{reason} (line {lines[-1]})" if lines else reason
+
+
+def _shortened(printed: str) -> str:
+    more = len(printed) - PRINTED_CHARACTERS
+    return printed if more <= 0 else f"{printed[:PRINTED_CHARACTERS]}\n[{more:,} more characters]"
 
 
 def quoted(name: str) -> str:

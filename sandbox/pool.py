@@ -1,4 +1,8 @@
-"""Which conversation has which worker; the one not used for longest makes room."""
+"""Which conversation has which worker; the process not used for longest makes room.
+
+A worker stays its conversation's own after its process ended: whoever still holds it starts a process
+that the pool knows, can stop and counts.
+"""
 
 import threading
 from collections import OrderedDict
@@ -20,15 +24,13 @@ class WorkerPool:
     def worker(self, key: str) -> Worker:
         """The worker of `key`."""
         with self._lock:
-            worker = self._workers.get(key)
-            if worker is None:
-                worker = self._workers[key] = Worker(self._limits)
+            worker = self._workers.setdefault(key, Worker(self._limits))
             self._workers.move_to_end(key)
-            idle = [k for k, w in self._workers.items() if not w.busy and k != key]
-            surplus = len(self._workers) - self._max_workers
-            leaving = [self._workers.pop(k) for k in idle[: max(surplus, 0)]]
-        for old in leaving:
-            old.close()
+            others = [w for w in self._workers.values() if w.running and w is not worker]
+        surplus = len(others) + 1 - self._max_workers
+        for idle in others:
+            if surplus > 0 and idle.rest():
+                surplus -= 1
         return worker
 
     def kill(self, key: str) -> None:

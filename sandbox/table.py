@@ -3,12 +3,17 @@
 import base64
 import datetime as dt
 import math
+import uuid
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from sandbox.duckdb_types import INTEGERS, base_type, decoder
+
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = ["Column", "Table", "base_type", "encode"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ class Table:
     def to_json(self) -> dict[str, Any]:
         """JSON that `from_json` turns back to an equal table.
 
-        Integers stay exact; decimals, dates, times, intervals, bytes, NaN and infinities are
-        strings, read back by the column's type. Values inside lists and structs stay plain JSON.
+        Integers stay exact; decimals, dates, times, intervals, bytes, UUIDs, NaN and infinities are
+        written as strings and read back by the column's type, inside lists, structs and maps too.
         """
         return {
             "columns": [{"name": c.name, "type": c.type} for c in self.columns],
@@ -63,7 +68,7 @@ class Table:
     def from_json(cls, data: dict[str, Any]) -> "Table":
         """The table that `to_json` wrote."""
         columns = [Column(c["name"], c["type"]) for c in data["columns"]]
-        decoders = [_decoder(column.type) for column in columns]
+        decoders = [decoder(column.type) for column in columns]
         rows = [
             [None if v is None else decode(v) for v, decode in zip(row, decoders, strict=True)]
             for row in data["rows"]
@@ -91,27 +96,13 @@ class Table:
         return result
 
 
-INTEGERS = {
-    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-    "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
-}  # fmt: skip
-
-
-def base_type(name: str) -> str:
-    """DECIMAL for DECIMAL(18,3); LIST for INTEGER[]; TIMESTAMP for its precisions."""
-    if name.endswith("]"):
-        return "LIST"
-    base = name.split("(")[0]
-    return "TIMESTAMP" if base in ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS") else base
-
-
 def encode(value: Any) -> Any:
     """A value as JSON."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    if isinstance(value, Decimal):
+    if isinstance(value, (Decimal, uuid.UUID)):
         return str(value)
     if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
@@ -124,32 +115,3 @@ def encode(value: Any) -> Any:
     if isinstance(value, (list, tuple, set)):
         return [encode(item) for item in value]
     return str(value)
-
-
-def _decoder(type_name: str) -> Any:
-    return DECODERS.get(base_type(type_name), _same)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _date(value: str) -> Any:
-    return dt.date.fromisoformat(value) if value[:1].isdigit() else value
-
-
-def _timestamp(value: str) -> Any:
-    return dt.datetime.fromisoformat(value) if value[:1].isdigit() else value
-
-
-DECODERS = {
-    "DOUBLE": float,
-    "FLOAT": float,
-    "DECIMAL": Decimal,
-    "DATE": _date,
-    "TIMESTAMP": _timestamp,
-    "TIMESTAMP WITH TIME ZONE": _timestamp,
-    "TIME": dt.time.fromisoformat,
-    "INTERVAL": lambda value: dt.timedelta(*value),
-    "BLOB": base64.b64decode,
-}

@@ -5,6 +5,7 @@ import math
 import os
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -49,6 +50,31 @@ def test_values_come_back_exact(worker: Worker) -> None:
     assert row["s"] == "ä'\"" and row["l"] == [1, 2]
 
 
+def test_values_inside_values_come_back_exact(worker: Worker) -> None:
+    row = worker.query(
+        "SELECT {'a b': 1.50::DECIMAL(4,2), 'c\"d': DATE '2024-02-29', 'e': NULL::DOUBLE} AS s, "
+        "[1.10::DECIMAL(4,2), NULL] AS l, ['nan'::DOUBLE, 'infinity'::DOUBLE] AS f, "
+        "MAP {DATE '2024-02-29': [TIME '01:02:03']} AS m, MAP {7: 'x'} AS k, "
+        "[{'when': TIMESTAMP '2024-02-29 01:00:00'}] AS n, "
+        "UUID '00000000-0000-0000-0000-00000000000f' AS u",
+        {},
+    ).records()[0]
+    assert row["s"] == {"a b": Decimal("1.50"), 'c"d': dt.date(2024, 2, 29), "e": None}
+    assert row["l"] == [Decimal("1.10"), None] and math.isnan(row["f"][0]) and row["f"][1] == math.inf
+    assert row["m"] == {dt.date(2024, 2, 29): [dt.time(1, 2, 3)]} and row["k"] == {7: "x"}
+    assert row["n"] == [{"when": dt.datetime(2024, 2, 29, 1)}] and row["u"] == uuid.UUID(int=15)
+
+
+def test_times_with_a_zone_and_dates_python_cannot_hold(worker: Worker) -> None:
+    row = worker.query(
+        "SELECT TIMESTAMPTZ '2024-01-01 10:00:00+02' AS z, '0044-03-15 (BC)'::DATE AS b, "
+        "TIME '24:00:00' AS t, now() IS NOT NULL AS n",
+        {},
+    ).records()[0]
+    assert row["z"] == dt.datetime(2024, 1, 1, 8, tzinfo=dt.UTC)
+    assert (row["b"], row["t"], row["n"]) == ("0044-03-15 (BC)", "24:00:00", True)
+
+
 def test_a_table_survives_json(worker: Worker, tables: dict[str, Path]) -> None:
     table = worker.query("SELECT n, n / 3 AS f, DATE '2024-01-01' + n::INT AS d FROM t", tables)
     assert Table.from_json(table.to_json()) == table
@@ -76,6 +102,12 @@ HOSTILE = [
     "SET enable_external_access = true",
     "INSTALL httpfs",
     "SELECT * FROM duckdb_settings()",
+    "SELECT * FROM duckdb_views",
+    "SELECT * FROM information_schema.tables",
+    "SELECT * FROM sqlite_master",
+    "SELECT current_setting('allowed_paths')",
+    "SELECT * FROM query('SELECT 1')",
+    "SELECT (WITH a AS (DELETE FROM t RETURNING *) SELECT 1)",
     "EXPLAIN ANALYZE COPY (SELECT 1) TO '{out}'",
     "EXECUTE q",
 ]
@@ -157,6 +189,121 @@ def test_programs_return_tables_values_and_what_they_print(worker: Worker, table
         worker.program("1 / 0", {})
 
 
+SPOILING = [
+    "con.close()",
+    "con.execute('CREATE OR REPLACE VIEW t AS SELECT 1 AS n')",
+    "con.execute('CREATE TEMP VIEW t AS SELECT 1 AS n')",
+    "import sys\nsys.stdin.read()",
+    "print('x' * 10_000_000)",
+]
+
+
+@pytest.mark.parametrize("code", SPOILING)
+def test_a_program_cannot_spoil_later_queries(code: str, worker: Worker, tables: dict[str, Path]) -> None:
+    assert len(worker.program(code, tables).stdout) < 200_000
+    assert worker.query("SELECT count(*) FROM t", tables).rows == [[1000]]
+
+
+FAILING = {
+    "exit()": "SystemExit",
+    "raise KeyboardInterrupt": "KeyboardInterrupt",
+    "x = 1\nx / 0": r"ZeroDivisionError.*line 2",
+    "output = object()": "cannot be returned",
+    "output = 10 ** 5000": "JSON",
+    "x = []\nx.append(x)\noutput = {'x': x}": "RecursionError",
+    "import pandas as pd\noutput = pd.DataFrame()": "no columns",
+    "this is no program": "SyntaxError",
+}
+
+
+@pytest.mark.parametrize("code", FAILING)
+def test_a_program_that_fails_says_why(code: str, worker: Worker) -> None:
+    with pytest.raises(errors.ProgramFailed, match=FAILING[code]):
+        worker.program(code, {})
+
+
+def test_values_of_programs_are_plain(worker: Worker) -> None:
+    code = (
+        "import numpy as np, datetime as dt, decimal\n"
+        "output = {'i': np.int64(3), 'a': np.array([1.5, 2]), 'd': dt.date(2024, 1, 2), 's': {1},"
+        " 'm': {2: np.bool_(True)}, 'e': decimal.Decimal('1.10'), 'n': float('nan')}"
+    )
+    values = worker.program(code, {}).values
+    assert math.isnan(values.pop("n"))
+    assert values == {
+        "i": 3, "a": [1.5, 2.0], "d": "2024-01-02", "s": [1], "m": {"2": True}, "e": "1.10",
+    }  # fmt: skip
+
+
+FORGED = [
+    "b'\\x00' * 7 + b'\\x05' + b'hello'",
+    "b'\\x00' * 7 + b'\\x04' + b'null'",
+    "b'\\x00' * 7 + b'\\x09' + b'{\"ok\": 1}'",
+    "b'\\x00' * 7 + b'\\x0e' + b'{\"error\": \"x\"}'",
+    "b'\\x00' * 6 + b'\\x9c\\x40' + b'[' * 40000",
+]
+
+
+@pytest.mark.parametrize("answer", FORGED)
+def test_an_answer_that_is_none_ends_the_worker(answer: str, tables: dict[str, Path]) -> None:
+    worker = Worker()
+    code = (
+        f"import os\nfor pipe in range(3, 12):\n    try:\n        os.write(pipe, {answer})\n"
+        "    except OSError:\n        continue"
+    )
+    with pytest.raises(errors.WorkerDied, match="no answer"):
+        worker.program(code, {}, timeout=5)
+    assert worker.query("SELECT count(*) FROM t", tables).rows == [[1000]]
+    worker.close()
+
+
+def test_a_program_that_closes_the_pipe_does_not_hold_the_caller(tables: dict[str, Path]) -> None:
+    worker = Worker()
+    begun = time.monotonic()
+    with pytest.raises(errors.WorkerDied):
+        worker.program("import os, time\nos.closerange(3, 20)\ntime.sleep(60)", {}, timeout=30)
+    assert time.monotonic() - begun < 5
+    assert worker.query("SELECT count(*) FROM t", tables).rows == [[1000]]
+    worker.close()
+
+
+def test_stopping_while_the_process_starts() -> None:
+    def ask(worker: Worker, outcome: list[str]) -> None:
+        try:
+            worker.query("SELECT list_sum(range(60000000))", {}, timeout=20)
+            outcome.append("answered")
+        except errors.WorkerStopped:
+            outcome.append("stopped")
+
+    for wait in range(8):
+        worker, outcome = Worker(), list[str]()
+        thread = threading.Thread(target=ask, args=(worker, outcome))
+        thread.start()
+        while not worker._turn.locked():
+            time.sleep(0)
+        time.sleep(wait / 500)
+        worker.kill()
+        thread.join()
+        worker.close()
+        assert outcome == ["stopped"]
+
+
+def test_a_worker_outlives_the_thread_that_first_asked(tables: dict[str, Path]) -> None:
+    worker = Worker()
+    thread = threading.Thread(target=worker.query, args=("SELECT 1", {}))
+    thread.start()
+    thread.join()
+    process = worker._process
+    time.sleep(0.2)
+    assert worker.query("SELECT count(*) FROM t", tables).rows == [[1000]] and worker._process is process
+    worker.close()
+
+
+def test_a_long_query_text_passes(worker: Worker) -> None:
+    listed = ", ".join(str(number) for number in range(60_000))
+    assert worker.query(f"SELECT len([{listed}])", {}).rows == [[60_000]]
+
+
 def test_the_worker_dies_with_its_parent(tmp_path: Path) -> None:
     import signal
     import subprocess
@@ -204,5 +351,7 @@ def test_the_pool_keeps_a_bounded_number_of_workers() -> None:
     for key in ("a", "b", "c"):
         assert pool.worker(key).query("SELECT 1", {}).rows == [[1]]
     assert pool.worker("c") is pool.worker("c")
-    assert len(pool._workers) == 2
+    assert [pool.worker(key).running for key in ("c", "b", "a")] == [True, True, False]
+    assert pool.worker("a").query("SELECT 2", {}).rows == [[2]]
+    assert sum(worker.running for worker in pool._workers.values()) <= 2
     pool.close()
