@@ -7,9 +7,10 @@ that the first page does not wait for it.
 import asyncio
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agents.settings import Settings
 from agents.turns import Turns
@@ -18,11 +19,19 @@ from analysis.engine import Engine
 from analysis.ingest import Progress, ingest
 from storage.conversations import Conversation
 from storage.datasets import Dataset
+from storage.errors import StorageError
 from storage.keys import SessionKey
 from storage.owners import Owner
+from storage.store import Store
+
+if TYPE_CHECKING:
+    from google.adk.runners import Runner
+
+    from agents.models import ModelChoice
 
 logger = logging.getLogger(__name__)
 APP_NAME = "agents"
+SWEEP_SECONDS = 600.0
 WARM_UP = "import numpy, pandas; from scipy import stats\noutput = pandas.DataFrame({'ready': [1]})"
 
 
@@ -38,7 +47,7 @@ class Assistant:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="agents-loop", daemon=True)
         self._thread.start()
-        self._runner: Future[Any] = Future()
+        self._opened: Future[tuple[Runner, ModelChoice]] = Future()
         threading.Thread(target=self._prepare, name="agents-prepare", daemon=True).start()
         self.turns = Turns(
             store=self.store,
@@ -46,28 +55,37 @@ class Assistant:
             settings=settings,
             submit=self._submit,
             call=lambda work: self._loop.call_soon_threadsafe(work),
-            runner=lambda: (self._runner.result()[0], self._runner.result()[1].label),
+            runner=lambda: self._opened.result()[0],
+            label=lambda: self.model.label if self.model else "",
             owner=self._owner.name,
         )
+        self._submit(self.turns.keep_leases())
+        self._submit(self._keep_swept())
 
     @property
-    def model(self) -> Any:
-        """The ModelChoice; None while it is being opened, and when that failed."""
-        return self._runner.result()[1] if self._runner.done() and not self.model_problem else None
+    def model(self) -> "ModelChoice | None":
+        """The chosen model; None while it is being opened, and when that failed."""
+        return self._opened.result()[1] if self._opened.done() and not self.model_problem else None
 
     @property
     def model_problem(self) -> str:
         """Why the model could not be opened, or nothing."""
-        error = self._runner.exception() if self._runner.done() else None
+        error = self._opened.exception() if self._opened.done() else None
         return f"The model could not be opened: {error}" if error else ""
 
     def new_session(self, user_id: str) -> SessionKey:
         """A real ADK session, made now."""
-        created = self._submit(
-            self.store.sessions.create_session(app_name=APP_NAME, user_id=user_id)
-        ).result()
-        key = SessionKey(APP_NAME, user_id, created.id)
-        self.store.conversations.ensure(key)
+        key = SessionKey(APP_NAME, user_id, str(uuid.uuid4()))
+        if not self.store.persistent:
+            creating = self.store.sessions.create_session(
+                app_name=APP_NAME, user_id=user_id, session_id=key.session_id
+            )
+            self._submit(creating).result()
+            self.store.conversations.ensure(key)
+            return key
+        self.store.database_sessions.create_session_sync(
+            app_name=APP_NAME, user_id=user_id, session_id=key.session_id
+        )
         return key
 
     def conversation(self, user_id: str, session_id: str) -> Conversation | None:
@@ -126,14 +144,25 @@ class Assistant:
             if _current is self:
                 _current = None
 
+    async def _keep_swept(self) -> None:
+        while True:
+            try:
+                swept = await asyncio.to_thread(self.store.sweep)
+                logger.info("swept: %s", swept)
+            except StorageError as error:
+                logger.warning("not swept: %s", error)
+            await asyncio.sleep(SWEEP_SECONDS)
+
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
 
     async def _finish(self) -> None:
         """Lets nothing run on after the loop."""
-        if self._runner.done() and self._runner.exception() is None:
-            await self._runner.result()[0].close()
+        if self._opened.done() and self._opened.exception() is None:
+            runner, choice = self._opened.result()
+            await runner.close()
+            await choice.close()
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:
             task.cancel()
@@ -146,10 +175,10 @@ class Assistant:
 
     def _prepare(self) -> None:
         try:
-            self._runner.set_result(_build_runner(self.settings, self._workspace.store))
+            self._opened.set_result(_open_model(self.settings, self.store))
         except Exception as error:
             logger.exception("the model could not be opened")
-            self._runner.set_exception(error)
+            self._opened.set_exception(error)
 
     def _warm(self, key: SessionKey) -> None:
         """Imports in the worker what the first statistical question would wait for."""
@@ -161,7 +190,7 @@ class Assistant:
             return
 
 
-def _build_runner(settings: Settings, store: Any) -> Any:
+def _open_model(settings: Settings, store: Store) -> "tuple[Runner, ModelChoice]":
     from google.adk.runners import Runner
 
     from agents.agent import build_app

@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 DEFAULT_MODEL = "gemini-3.5-flash"
 NAMES = {
@@ -20,6 +21,11 @@ NAMES = {
     "model_url": ("MODEL_URL",),
     "model_api_key": ("MODEL_API_KEY",),
     "home": ("ASSISTANT_HOME",),
+    "database_url": ("DATABASE_URL",),
+    "expiry_hours": ("SESSION_EXPIRY_HOURS",),
+    "api_token": ("API_TOKEN",),
+    "api_tokens": ("API_TOKENS",),
+    "api_requests_per_minute": ("API_REQUESTS_PER_MINUTE",),
     "persistent": ("USE_PERSISTENT_SESSIONS",),
     "upload_limit_mb": ("UPLOAD_LIMIT_MB",),
     "turn_timeout_seconds": ("TURN_TIMEOUT_SECONDS",),
@@ -43,10 +49,40 @@ class Settings(BaseModel):
     model_url: str | None = None
     model_api_key: SecretStr | None = None
     home: Path = Path(".assistant")
+    database_url: SecretStr | None = None
+    """postgresql://… keeps sessions there; without it, in a file in `home`."""
+    expiry_hours: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Idle hours after which a conversation expires; None is never."""
+    api_token: SecretStr | None = None
+    """The bearer token of the person who runs the server."""
+    api_tokens: SecretStr | None = None
+    """`name:token` pairs, separated by commas: tokens of further people."""
+    api_requests_per_minute: int = Field(default=120, gt=0)
+    """Of one person."""
     persistent: bool = True
-    upload_limit_mb: int = 200
-    turn_timeout_seconds: float = 180
-    max_model_calls: int = 12
+    upload_limit_mb: int = Field(default=200, gt=0)
+    turn_timeout_seconds: float = Field(default=180, gt=0, allow_inf_nan=False)
+    max_model_calls: int = Field(default=12, gt=0)
+    """At most this many model calls in one turn; ADK would take 0 as without bound."""
+
+    @field_validator("gemini_base_url", "model_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        """An address is shown on the page and sent as it is, so it holds no password."""
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError("its server or port is malformed") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise ValueError("it has to start with http:// or https:// and name a server")
+        if any(char.isspace() for char in value):
+            raise ValueError("it must not hold a space or a line break")
+        if parts.username or parts.password:
+            raise ValueError("it must not hold a user name or password")
+        return value
 
     @classmethod
     def load(cls, secrets: Mapping[str, Any] | None = None, dotenv: Path = Path(".env")) -> "Settings":
@@ -56,12 +92,13 @@ class Settings(BaseModel):
         values: dict[str, Any] = {}
         for field, names in NAMES.items():
             given = (source.get(name) for source in sources for name in names)
-            text = next((str(value).strip() for value in given if value), "")
-            if text:
+            texts = (str(value).strip() for value in given if value is not None)
+            if text := next(filter(None, texts), ""):
                 values[field] = text
         try:
             return cls(**values)
         except ValidationError as error:
-            first = error.errors()[0]
+            first = error.errors(include_input=False)[0]
             name = NAMES[str(first["loc"][0])][0]
-            raise SettingsError(f"{name} cannot be used: {first['msg']}.") from None
+            reason = first["msg"].removeprefix("Value error, ")
+            raise SettingsError(f"{name} cannot be used: {reason}.") from None

@@ -19,21 +19,22 @@ from google.adk.telemetry.context import TelemetryConfig
 from google.genai import types
 
 from agents import model_errors
+from agents.saving import Saver
 from agents.settings import Settings
 from agents.transcript import Transcript
 from sandbox.pool import WorkerPool
-from storage.errors import NotAllowed
+from storage.errors import NotAllowed, NotFound, StorageError
 from storage.keys import SessionKey
 from storage.store import Store
 from storage.turns import TurnRecord, TurnRunning
 from storage.window import History
 
 logger = logging.getLogger(__name__)
-SAVE_SECONDS = 0.5
-STOP_SECONDS = 1.0
+STOP_SECONDS = 0.5
 CLOSE_SECONDS = 5.0
 QUESTIONS_REMEMBERED = 12
 TITLE_LENGTH = 60
+BEAT_SECONDS = 2.0
 
 
 class TurnRefused(Exception):
@@ -78,7 +79,8 @@ class Turns:
         settings: Settings,
         submit: Callable[[Coroutine[Any, Any, None]], Future[None]],
         call: Callable[[Callable[[], Any]], Any],
-        runner: Callable[[], tuple[Runner, str]],
+        runner: Callable[[], Runner],
+        label: Callable[[], str],
         owner: str,
     ) -> None:
         self._store = store
@@ -87,6 +89,7 @@ class Turns:
         self._submit = submit
         self._call = call
         self._runner = runner
+        self._label = label
         self._owner = owner
         self._running: dict[SessionKey, RunningTurn] = {}
         self._lock = threading.Lock()
@@ -95,21 +98,17 @@ class Turns:
     def start(self, key: SessionKey, question: str) -> RunningTurn:
         """Stores the question and begins the answer.
 
-        Raises TurnRefused while another answer is being made in this session, or at shutdown.
+        Raises TurnRefused while another answer is being made in this session, at shutdown, for an empty
+        question, and when the conversation was deleted; StorageError when it cannot be stored.
         """
+        if not question.strip():
+            raise TurnRefused("Type a question first.")
         with self._lock:
             if self._closed:
                 raise TurnRefused("The app is shutting down. Ask again when it is back.")
             if key in self._running:
                 raise TurnRefused("An answer is still being made here. Wait for it, or stop it.")
-            conversation = self._store.conversations.get(key)
-            mode = conversation.mode if conversation else "direct"
-            try:
-                record = self._store.turns.start(key, question, mode, "", self._owner)
-            except (TurnRunning, NotAllowed) as error:
-                raise TurnRefused(str(error)) from error
-            running = self._running[key] = RunningTurn(record)
-        self._store.conversations.set_title_if_empty(key, title(question))
+            running = self._running[key] = RunningTurn(self._store_question(key, question))
         self._submit(self._run(running))
         return running
 
@@ -119,10 +118,15 @@ class Turns:
             return self._running.get(key)
 
     def stop(self, key: SessionKey) -> None:
-        """Ends the running turn of a session: the model's call and running code; keeps the rest."""
+        """Ends the running turn of a session: the model's call and running code; keeps the rest.
+
+        One that another server runs ends there within some seconds.
+        """
         running = self.running(key)
         if running is not None:
             self._end(running, "stopped")
+        else:
+            self._store.turns.request_stop(key)
 
     def retry(self, user_id: str, turn_id: str) -> RunningTurn:
         """Asks a stored turn's question again. Raises TurnRefused when there is no such turn."""
@@ -130,6 +134,20 @@ class Turns:
         if record is None:
             raise TurnRefused("This question is no longer stored.")
         return self.start(record.key, record.question)
+
+    async def keep_leases(self) -> None:
+        """Renews this server's leases for ever, and ends turns that were asked to stop elsewhere."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                stops = await asyncio.to_thread(self._store.turns.renew, self._owner)
+            except StorageError as error:
+                logger.warning("leases were not renewed: %s", error)
+                continue
+            with self._lock:
+                asked = [turn for turn in self._running.values() if turn.record.id in stops]
+            for running in asked:
+                self._end(running, "stopped")
 
     def close(self) -> None:
         """Ends all turns as interrupted and waits for them."""
@@ -142,6 +160,18 @@ class Turns:
         for running in open_turns:
             while not running.done and time.monotonic() < deadline:
                 running.wait(running.version, 0.1)
+
+    def _store_question(self, key: SessionKey, question: str) -> TurnRecord:
+        conversation = self._store.conversations.get(key)
+        if conversation is None:
+            raise TurnRefused("This conversation no longer exists. Start a new one.")
+        try:
+            self._store.conversations.set_title_if_empty(key, title(question))
+            return self._store.turns.start(key, question, conversation.mode, self._label(), self._owner)
+        except NotFound:
+            raise TurnRefused("This conversation was just deleted. Start a new one.") from None
+        except (TurnRunning, NotAllowed) as error:
+            raise TurnRefused(str(error)) from error
 
     def _end(self, running: RunningTurn, how: str) -> None:
         running.ending = running.ending or how
@@ -157,28 +187,32 @@ class Turns:
     async def _run(self, running: RunningTurn) -> None:
         running.task = asyncio.current_task()
         record, transcript = running.record, Transcript(running.record)
+        saver = Saver(record, self._store.turns.save)
         try:
             async with asyncio.timeout(self._settings.turn_timeout_seconds):
-                await self._follow(running, transcript)
+                await self._follow(running, transcript, saver)
             if record.error is None and not transcript.answered:
                 record.error = model_errors.make("empty").as_json()
         except asyncio.CancelledError:
-            if not running.ending:
-                running.ending = "interrupted"
+            running.ending = running.ending or "interrupted"
         except TimeoutError:
             self._pool.kill(record.key.session_id)
             record.error = model_errors.make("timeout").as_json()
         except Exception as error:
-            logger.warning("a turn failed: %s", type(error).__name__)
-            record.error = model_errors.from_exception(error).as_json()
+            found = model_errors.from_exception(error)
+            logger.warning("a turn failed: %s (%s)", found.kind, type(error).__name__)
+            record.error = found.as_json()
         finally:
-            self._finish(running, transcript)
+            try:
+                await saver.close()
+            finally:
+                # On a thread, because it waits for a database that went away.
+                await asyncio.shield(asyncio.to_thread(self._finish, running, transcript))
 
-    async def _follow(self, running: RunningTurn, transcript: Transcript) -> None:
-        runner, label = await asyncio.to_thread(self._runner)
+    async def _follow(self, running: RunningTurn, transcript: Transcript, saver: Saver) -> None:
+        runner = await asyncio.to_thread(self._runner)
         record, key = running.record, running.record.key
-        record.model = label
-        saved = 0.0
+        record.model = self._label()
         async for event in runner.run_async(
             user_id=key.user_id,
             session_id=key.session_id,
@@ -187,9 +221,7 @@ class Turns:
             abort_signal=running.abort,
         ):
             transcript.take(event)
-            if transcript.structural or time.monotonic() - saved > SAVE_SECONDS:
-                saved = time.monotonic()
-                await asyncio.to_thread(self._store.turns.save, record)
+            saver.changed(urgent=transcript.structural)
             running.change()
 
     def _run_config(self) -> RunConfig:
@@ -209,9 +241,12 @@ class Turns:
             record.error = None
         record.finished_at = time.time()
         try:
-            self._store.turns.save(record)
+            self._store.turns.save(record, patient=True)
             if not self._store.persistent:
                 self._store.conversations.add_usage(record.key, turns=1, tokens=record.tokens)
+        except StorageError as error:
+            logger.exception("an ended turn was not stored")
+            record.status, record.error = "failed", model_errors.from_exception(error).as_json()
         finally:
             with self._lock:
                 self._running.pop(record.key, None)

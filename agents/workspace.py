@@ -19,7 +19,13 @@ class Workspace:
         self.settings = settings
         self._temporary = None if settings.persistent else tempfile.TemporaryDirectory()
         home = Path(self._temporary.name) if self._temporary else settings.home
-        self.store = Store(home, persistent=settings.persistent)
+        url = settings.database_url
+        self.store = Store(
+            home,
+            url=url.get_secret_value() if url and settings.persistent else None,
+            persistent=settings.persistent,
+            expires_after=None if settings.expiry_hours is None else settings.expiry_hours * 3600,
+        )
         self.pool = WorkerPool()
 
     def close(self) -> None:

@@ -10,12 +10,15 @@ from storage.database import open_database
 from storage.datasets import Datasets
 from storage.results import Results
 from storage.session_states import SessionStates
+from storage.sweeper import Swept, sweep
 from storage.turns import TurnRecords
 from storage.urls import DATABASE_NAME
 
 if TYPE_CHECKING:
     from google.adk.artifacts.base_artifact_service import BaseArtifactService
     from google.adk.sessions.base_session_service import BaseSessionService
+
+    from storage.sessions import DatabaseSessionService
 
 
 class Store:
@@ -48,14 +51,24 @@ class Store:
     @cached_property
     def sessions(self) -> "BaseSessionService":
         """The session service; ADK's in-memory one when the store is not persistent."""
+        if self.persistent:
+            return self.database_sessions
+        from google.adk.sessions.in_memory_session_service import InMemorySessionService
+
         with self._lock:
-            if not self.persistent:
-                from google.adk.sessions.in_memory_session_service import InMemorySessionService
+            return InMemorySessionService()
 
-                return InMemorySessionService()
-            from storage.sessions import DatabaseSessionService
+    @cached_property
+    def database_sessions(self) -> "DatabaseSessionService":
+        """Our session service on the store's database."""
+        from storage.sessions import DatabaseSessionService
 
+        with self._lock:
             return DatabaseSessionService(database=self.database, expires_after=self.expires_after)
+
+    def sweep(self) -> Swept:
+        """Expires and deletes what has to go."""
+        return sweep(self.database, self.home / "datasets")
 
     @cached_property
     def artifacts(self) -> "BaseArtifactService":

@@ -84,7 +84,7 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
         if question.strip():
             try:
                 assistant.turns.start(key, question.strip())
-            except TurnRefused as refusal:
+            except (TurnRefused, StorageError) as refusal:
                 st.session_state["notice"] = str(refusal)
 
     datasets = assistant.datasets(key)

@@ -11,8 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from agents.turns import TurnRefused
+from storage.errors import StoreUnavailable
 from storage.keys import SessionKey
 from storage.store import Store
+from storage.turns import TurnRecord
 from tests.agents.conftest import Open, ask, result_ids, said, with_sample
 from tests.conftest import ROOT
 from tests.servers.openai import OpenAIServer
@@ -122,6 +125,38 @@ def test_a_server_that_is_not_there_is_a_network_error(assistant: Open) -> None:
     made = assistant(model_url="http://127.0.0.1:9/v1", model="local")
     record = ask(made, with_sample(made), "average revenue")
     assert record.error is not None and record.error["kind"] == "network"
+
+
+def test_the_model_that_answered_is_stored_with_the_turn(assistant: Open) -> None:
+    made = assistant()
+    assert ask(made, with_sample(made), "total revenue").model == "built-in planner"
+
+
+def test_a_question_that_cannot_be_taken_is_refused(assistant: Open) -> None:
+    made = assistant()
+    key = with_sample(made)
+    with pytest.raises(TurnRefused, match="Type a question"):
+        made.turns.start(key, " \n ")
+    with pytest.raises(TurnRefused, match="no longer exists"):
+        made.turns.start(SessionKey(key.app_name, key.user_id, "gone"), "total revenue")
+    assert made.store.turns.for_session(key) == [] and made.turns.running(key) is None
+
+
+def test_a_turn_that_cannot_be_stored_is_told_and_ends(
+    assistant: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(turn: TurnRecord, *, patient: bool = False) -> None:
+        raise StoreUnavailable("The disk is full.")
+
+    made = assistant()
+    key = with_sample(made)
+    monkeypatch.setattr(made.store.turns, "save", full)
+    running = made.turns.start(key, "total revenue")
+    while not running.done:
+        assert running.wait(running.version, 30)
+    assert running.record.status == "failed" and made.turns.running(key) is None
+    assert running.record.error is not None
+    assert (running.record.error["kind"], running.record.error["message"]) == ("store", "The disk is full.")
 
 
 SLOW_CHILD = """

@@ -38,6 +38,8 @@ class Slow:
 
     chunks: list[list[Part]]
     pause: float
+    silence: float = 0.0
+    """Before the last chunk, besides."""
 
 
 Reply = list[list[Part]] | Fault | Slow
@@ -59,6 +61,20 @@ def error(code: int, status: str, message: str, *details: dict[str, Any]) -> Fau
     return Fault(
         code, {"error": {"code": code, "status": status, "message": message, "details": list(details)}}
     )
+
+
+DAY = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
+MINUTE = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
+
+
+def too_many(delay: str = "", quota: str = MINUTE) -> Fault:
+    """The 429 of a used-up quota; with a delay such as "37s" it says when to come back."""
+    details: list[dict[str, Any]] = [
+        {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": quota}]}
+    ]
+    if delay:
+        details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})
+    return error(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", *details)
 
 
 class GeminiServer:
@@ -165,7 +181,7 @@ def _handler(server: GeminiServer) -> type[BaseHTTPRequestHandler]:
                 last = index == len(chunks) - 1 and not fault.cut and not fault.error_chunk
                 self._event(candidate(chunk, (fault.finish or "STOP") if last else None, index + 1))
                 if isinstance(reply, Slow):
-                    time.sleep(reply.pause)
+                    time.sleep(reply.pause + (reply.silence if index == len(chunks) - 2 else 0))
             self._end(fault, empty=not chunks)
 
         def _end(self, fault: Fault, *, empty: bool) -> None:

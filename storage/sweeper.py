@@ -1,0 +1,68 @@
+"""What has to go, goes by itself: sessions whose time has come, empty ones, and leftovers of uploads."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.database import Connection, Database
+from storage.search import catch_up
+
+EMPTY_SECONDS = 3600.0
+EXPIRED_SECONDS = 30 * 86_400.0
+INCOMING_SECONDS = 86_400.0
+# Nobody said anything in it, named it, or brought data or results to it.
+UNUSED = (
+    "s.turn_count = 0 AND s.title = '' AND s.revision = 0"
+    " AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_key = s.key)"
+    " AND NOT EXISTS (SELECT 1 FROM session_datasets d WHERE d.session_key = s.key)"
+    " AND NOT EXISTS (SELECT 1 FROM adk_state a WHERE a.session_key = s.key)"
+)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many of each."""
+
+    expired: int
+    """Sessions whose time had come; they can be read and renewed."""
+    deleted_expired: int
+    """Sessions that had been expired for 30 days."""
+    deleted_empty: int
+    """Sessions of the last hour's visits and before in which nothing happened."""
+    deleted_files: int
+    """Uploads that were broken off a day ago or before."""
+
+
+def sweep(database: Database, datasets: Path, now: float | None = None) -> Swept:
+    """Sweeps once, as of `now` (Unix seconds). Completed sessions are kept for ever."""
+    moment = time.time() if now is None else now
+
+    def run(connection: Connection) -> tuple[int, int, int]:
+        expired = connection.execute(
+            "UPDATE adk_sessions SET status = 'expired'"
+            " WHERE status IN ('active', 'paused') AND expires_at <= ?",
+            (moment,),
+        ).rowcount
+        old = connection.execute(
+            "DELETE FROM adk_sessions WHERE status = 'expired' AND expires_at <= ?",
+            (moment - EXPIRED_SECONDS,),
+        ).rowcount
+        empty = connection.execute(
+            f"DELETE FROM adk_sessions WHERE key IN (SELECT s.key FROM adk_sessions s"
+            f" WHERE s.updated_at <= ? AND {UNUSED})",
+            (moment - EMPTY_SECONDS,),
+        ).rowcount
+        catch_up(connection)
+        return expired, old, empty
+
+    expired, old, empty = database.write(run, user=None)
+    return Swept(expired, old, empty, _broken_uploads(datasets, moment))
+
+
+def _broken_uploads(datasets: Path, moment: float) -> int:
+    files = [
+        path for path in datasets.glob("incoming-*") if path.stat().st_mtime <= moment - INCOMING_SECONDS
+    ]
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
