@@ -130,6 +130,37 @@ class Assistant:
         engine = Engine(self.pool.worker(key.session_id), [dataset], key=key, invocation_id="")
         return engine.fetch(engine.table(dataset).limit(rows)).to_pandas()
 
+    def export_session(self, key: SessionKey, target: BinaryIO) -> None:
+        """Writes the conversation with all its data to `target`, as a zip file. Raises NotFound."""
+        from agents.transfer import export_session
+
+        export_session(self.store, self._await, key, target)
+
+    def import_session(self, user_id: str, source: BinaryIO) -> SessionKey:
+        """A new conversation of the user from an exported file.
+
+        Raises InvalidExport and IngestError, which say what is wrong with it; nothing is imported then.
+        """
+        from agents.transfer import import_session
+
+        def read(data: BinaryIO, file_name: str) -> Dataset:
+            return ingest(
+                data,
+                file_name,
+                datasets=self.store.datasets,
+                worker=self.pool.worker(f"import of {user_id}"),
+                user_id=user_id,
+                limit_mb=self.settings.upload_limit_mb,
+            )
+
+        return import_session(self.store, self._await, user_id, APP_NAME, source, read)
+
+    def duplicate_session(self, key: SessionKey) -> SessionKey:
+        """A second conversation like this one, on the same data. Raises NotFound."""
+        from agents.transfer import duplicate_session
+
+        return duplicate_session(self.store, self._await, key)
+
     def close(self) -> None:
         """Ends running turns as interrupted, then everything else."""
         global _current
@@ -169,6 +200,9 @@ class Assistant:
         await asyncio.gather(*rest, return_exceptions=True)
         await asyncio.get_running_loop().shutdown_asyncgens()
         await asyncio.get_running_loop().shutdown_default_executor()
+
+    def _await(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self._submit(work).result()
 
     def _submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
