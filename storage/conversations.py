@@ -138,14 +138,15 @@ class Conversations:
         cursor: str | None = None,
         query: str = "",
         status: str | None = None,
+        archived: bool | None = None,
         include_empty: bool = False,
     ) -> Page:
         """Conversations, last changed first, `limit` at a time.
 
-        `query` finds words of titles and messages. Without a `status`, all are listed. Raises ValueError
-        for a status or cursor that is none.
+        `query` finds words of titles and messages. Without a `status`, all are listed; `archived` lists
+        only the completed ones, or all others. Raises ValueError for a status or cursor that is none.
         """
-        listing = _Listing(app_name, user_id, limit, cursor, query, status, include_empty)
+        listing = _Listing(app_name, user_id, limit, cursor, query, status, archived, include_empty)
         if query and self._database.read(is_behind, user=None):
             self._database.write(catch_up, user=None)
         return self._database.read(listing.read, user=user_id)
@@ -159,10 +160,11 @@ class Conversations:
         cursor: str | None = None,
         query: str = "",
         status: str | None = None,
+        archived: bool | None = None,
         include_empty: bool = False,
     ) -> Page:
         """`page` for coroutines."""
-        listing = _Listing(app_name, user_id, limit, cursor, query, status, include_empty)
+        listing = _Listing(app_name, user_id, limit, cursor, query, status, archived, include_empty)
         behind = bool(query) and await self._database.aread(is_behind, user=None)
         if behind:
             await self._database.awrite(catch_up, user=None)
@@ -276,6 +278,7 @@ class _Listing:
         cursor: str | None,
         query: str,
         status: str | None,
+        archived: bool | None,
         include_empty: bool,
     ) -> None:
         self._limit = limit
@@ -284,6 +287,8 @@ class _Listing:
         self._values: list[Any] = [app_name, user_id]
         if not include_empty:
             self._where.append(NOT_EMPTY)
+        if archived is not None:
+            self._where.append(f"s.status {'=' if archived else '<>'} 'completed'")
         if status is not None:
             check_status(status)
             now = time.time()

@@ -16,7 +16,7 @@ from storage.errors import StorageError
 from storage.keys import SessionKey
 
 STATUSES = ("running", "completed", "stopped", "failed", "interrupted")
-LEASE_SECONDS = 15.0
+LEASE_SECONDS = 10.0
 
 
 @dataclass
@@ -138,18 +138,19 @@ class TurnRecords:
             (key.app_name, key.user_id, key.session_id),
         )
 
-    def change_mark(self, key: SessionKey) -> tuple[int, int]:
-        """Two numbers that differ once a turn was added, or ended, since they were last asked for."""
-        row = self._database.read(
+    def change_mark(self, key: SessionKey) -> tuple[int, int, int]:
+        """How many turns there are, how many run, and how many parts the running ones have."""
+        rows = self._database.read(
             lambda c: c.execute(
-                "SELECT count(*), coalesce(sum(CASE WHEN t.status = 'running' THEN 1 ELSE 0 END), 0)"
+                "SELECT t.status, CASE WHEN t.status = 'running' THEN t.parts ELSE '[]' END AS parts"
                 " FROM turns t JOIN adk_sessions s ON s.key = t.session_key"
                 " WHERE s.app_name = ? AND s.user_id = ? AND s.id = ?",
                 (key.app_name, key.user_id, key.session_id),
-            ).fetchone(),
+            ).fetchall(),
             user=key.user_id,
         )
-        return int(row[0]), int(row[1])
+        running = sum(row["status"] == "running" for row in rows)
+        return len(rows), running, sum(len(json.loads(row["parts"])) for row in rows)
 
     def request_stop(self, key: SessionKey) -> None:
         """Asks the server that runs the session's turn, whichever it is, to stop it."""

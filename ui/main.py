@@ -15,7 +15,8 @@ from agents.turns import TurnRefused
 from storage.conversations import Conversation
 from storage.errors import StorageError
 from storage.keys import SessionKey
-from ui import composer, data_panel, scroll, sidebar, style, text, turn
+from storage.turns import TurnRecord
+from ui import composer, connection, conversation_menu, data_panel, scroll, sidebar, style, text, turn
 from ui.configuration import read_settings
 from ui.person import user_id
 
@@ -38,10 +39,11 @@ def main() -> None:
     try:
         assistant = current(read_settings)
         conversation = open_conversation(assistant)
-    except (StorageError, SettingsError) as error:
-        st.error(text.literal(str(error)), icon=":material/database_off:")
-        st.stop()
-    draw(assistant, conversation)
+        draw(assistant, conversation)
+    except SettingsError as error:
+        st.error(text.literal(str(error)), icon=":material/settings_alert:")
+    except StorageError as error:
+        connection.lost(error)
 
 
 def open_conversation(assistant: Assistant) -> Conversation:
@@ -79,24 +81,30 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
     sidebar.render(assistant, conversation, go)
     if notice := st.session_state.pop("notice", ""):
         st.info(text.literal(notice), icon=":material/info:")
+    expired = conversation.status == "expired"
+    if expired:
+        conversation_menu.expired(assistant, conversation)
 
     def ask(question: str) -> None:
         if question.strip():
+            st.session_state.pop(connection.UNSENT, None)
             try:
                 assistant.turns.start(key, question.strip())
-            except (TurnRefused, StorageError) as refusal:
+            except StorageError as error:
+                connection.unsent(question.strip(), error)
+            except TurnRefused as refusal:
                 st.session_state["notice"] = str(refusal)
 
     datasets = assistant.datasets(key)
     running = assistant.turns.running(key)
-    history = [
-        record
-        for record in assistant.store.turns.for_session(key)
-        if running is None or record.id != running.record.id
-    ]
+    records = assistant.store.turns.for_session(key)
+    history = [record for record in records if running is None or record.id != running.record.id]
+    elsewhere = history[-1] if history and history[-1].status == "running" else None
     dataset = None
     if datasets:
         dataset = data_panel.panel(assistant, key, datasets)
+    elif expired:
+        pass
     elif not history:
         data_panel.welcome(assistant, key)
     else:
@@ -113,26 +121,39 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
     for record in history[-shown:]:
         turn.question(record)
         turn.finished(record, result, partial(ask, record.question))
-    if dataset is not None and running is None and not history:
+    connection.offer_unsent(ask)
+    if dataset is not None and running is None and not history and not expired:
         composer.suggestions(dataset, ask)
 
     if history and running is None:
         scroll.to_newest(f"{history[-1].id}-ended")
     if running is None:
-        composer.render(dataset, ask, None)
-        _watch(assistant, key, len(history))
+        stop = None if elsewhere is None else partial(assistant.turns.stop, key)
+        composer.render(None if expired else dataset, ask, stop)
+        _watch(assistant, key, seen(history))
         return
     composer.render(dataset, ask, lambda: assistant.turns.stop(key))
     turn.question(running.record)
     scroll.to_newest(running.record.id)
-    turn.tail(running, result)
+    turn.tail(running, result, lambda: connection.notice(assistant))
     st.rerun()
 
 
+def seen(history: list[TurnRecord]) -> tuple[int, int, int]:
+    """What `TurnRecords.change_mark` says while the turns are these."""
+    running = [record for record in history if record.status == "running"]
+    return len(history), len(running), sum(len(record.parts) for record in running)
+
+
 @st.fragment(run_every=WATCH_SECONDS)
-def _watch(assistant: Assistant, key: SessionKey, seen: int) -> None:
-    """Redraws the page when another tab asked something in this conversation."""
-    if assistant.turns.running(key) is not None or assistant.store.turns.change_mark(key)[0] != seen:
+def _watch(assistant: Assistant, key: SessionKey, drawn: tuple[int, int, int]) -> None:
+    """Redraws the page when another tab or server asked or answered something in this conversation."""
+    try:
+        changed = assistant.turns.running(key) is not None or assistant.store.turns.change_mark(key) != drawn
+    except StorageError:
+        connection.notice(assistant)
+        return
+    if changed:
         st.rerun()
 
 

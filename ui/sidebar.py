@@ -7,8 +7,7 @@ import streamlit as st
 
 from agents.assistant import Assistant
 from storage.conversations import Conversation
-from storage.keys import SessionKey
-from ui import text
+from ui import conversation_menu, text
 
 PAGE_SIZE = 30
 UNTITLED = "New conversation"
@@ -22,24 +21,41 @@ def render(
     """Draws the sidebar; `go` opens a session by id, or a new one for None."""
     with st.sidebar:
         st.markdown("### :material/query_stats: Data Analysis Assistant")
-        st.button(
-            "New",
-            key="new-session",
-            icon=":material/add:",
-            width="stretch",
-            on_click=go,
-            args=(None,),
-            help="Start a new conversation. This one stays in the list.",
-        )
-        _conversations(assistant, conversation.key, go)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button(
+                "New",
+                key="new-session",
+                icon=":material/add:",
+                width="stretch",
+                on_click=go,
+                args=(None,),
+                help="Start a new conversation. This one stays in the list.",
+            )
+            conversation_menu.importer(assistant, conversation.key.user_id, go)
+        _conversations(assistant, conversation, go)
         st.divider()
         _mode(assistant, conversation)
         _model(assistant)
 
 
-def _conversations(assistant: Assistant, current: SessionKey, go: Callable[[str | None], None]) -> None:
+def _conversations(
+    assistant: Assistant, conversation: Conversation, go: Callable[[str | None], None]
+) -> None:
+    current = conversation.key
+    query = st.text_input(
+        "Search conversations",
+        key="search",
+        placeholder="Search",
+        icon=":material/search:",
+        label_visibility="collapsed",
+    )
+    archived = st.session_state.get("archived", False)
     shown = st.session_state.setdefault("sessions_shown", PAGE_SIZE)
-    page = assistant.store.conversations.page(current.app_name, current.user_id, limit=shown)
+    page = assistant.store.conversations.page(
+        current.app_name, current.user_id, limit=shown, query=query, archived=archived
+    )
+    if not page.items and (query or archived):
+        st.caption("Nothing found." if query else "The archive is empty.")
     heading = ""
     now = datetime.now().astimezone()
     for item in page.items:
@@ -48,7 +64,12 @@ def _conversations(assistant: Assistant, current: SessionKey, go: Callable[[str 
             heading = label
             st.caption(heading)
         is_current = item.key.session_id == current.session_id
-        with st.container(key=f"{'current-session' if is_current else 'session'}-{item.key.session_id}"):
+        with st.container(
+            key=f"{'current-session' if is_current else 'session'}-{item.key.session_id}",
+            horizontal=True,
+            vertical_alignment="center",
+            gap="xxsmall",
+        ):
             st.button(
                 text.literal(item.title or UNTITLED),
                 key=f"open-{item.key.session_id}",
@@ -57,9 +78,18 @@ def _conversations(assistant: Assistant, current: SessionKey, go: Callable[[str 
                 on_click=go,
                 args=(item.key.session_id,),
             )
+            if is_current:
+                conversation_menu.menu(assistant, conversation, go)
     if page.next_cursor is not None and st.button("Show older", type="tertiary", width="stretch"):
         st.session_state["sessions_shown"] = shown + PAGE_SIZE
         st.rerun()
+    st.button(
+        "Back from the archive" if archived else "Archived",
+        key="show-archive",
+        icon=":material/inventory_2:",
+        type="tertiary",
+        on_click=lambda: st.session_state.update(archived=not archived),
+    )
 
 
 def _mode(assistant: Assistant, conversation: Conversation) -> None:

@@ -34,8 +34,8 @@ def finished(record: TurnRecord, result: Callable[[str], Any], retry: Callable[[
         _ending(record, retry)
 
 
-def tail(running: RunningTurn, result: Callable[[str], Any]) -> None:
-    """Draws a running turn until it ends; everything so far comes first."""
+def tail(running: RunningTurn, result: Callable[[str], Any], notice: Callable[[], None]) -> None:
+    """Draws a running turn until it ends; everything so far comes first, and `notice` last."""
     with st.chat_message("assistant", avatar=ASSISTANT_ICON):
         areas = {kind: st.container() for kind in ("step", "text", "result")}
         waiting = st.empty()
@@ -56,10 +56,10 @@ def tail(running: RunningTurn, result: Callable[[str], Any]) -> None:
                     drawn[place] = [dict(part) for part in block]
             if done:
                 return
-            if numbers["text"]:
-                waiting.empty()
-            else:
-                waiting.caption(":material/progress_activity: Working")
+            with waiting.container():
+                notice()
+                if not numbers["text"]:
+                    st.caption(":material/progress_activity: Working")
             running.wait(version, POLL_SECONDS)
 
 
@@ -100,6 +100,9 @@ def _steps(steps: list[Part], *, running: bool) -> None:
 
 def _ending(record: TurnRecord, retry: Callable[[], None]) -> None:
     if record.status == "completed":
+        return
+    if record.status == "running":
+        st.caption(":material/progress_activity: Being answered by another server")
         return
     if record.status == "stopped":
         st.caption(":material/stop_circle: Stopped. What was found so far is kept.")
