@@ -1,0 +1,83 @@
+"""What the framework takes for one turn when the model answers at once."""
+
+import gc
+from collections.abc import AsyncGenerator
+
+from google.adk.agents.llm_agent import LlmAgent
+from google.adk.agents.run_config import RunConfig
+from google.adk.models.base_llm import BaseLlm
+from google.adk.models.llm_request import LlmRequest
+from google.adk.models.llm_response import LlmResponse
+from google.adk.runners import Runner
+from google.adk.sessions.base_session_service import GetSessionConfig
+from google.genai import types
+
+from benchmarks.operations import milliseconds
+from benchmarks.report import Row, medians, number
+from benchmarks.services import APP, OURS, RAW, SQLITE, USER, Adk, Ours
+from benchmarks.templates import Templates
+
+QUESTIONS = 12
+
+
+class Stub(BaseLlm):
+    """Answers the same at once."""
+
+    async def generate_content_async(
+        self, llm_request: LlmRequest, stream: bool = False
+    ) -> AsyncGenerator[LlmResponse, None]:
+        part = types.Part(text="Revenue is highest in the north.")
+        yield LlmResponse(content=types.Content(role="model", parts=[part]))
+
+
+async def turns(templates: Templates) -> Row:
+    """One turn behind few and behind many events; ours reads the window of the last questions."""
+    names = [name for name in templates.names if name != RAW]
+    few: dict[str, list[float]] = {name: [] for name in names}
+    many: dict[str, list[float]] = {name: [] for name in names}
+    opened = {
+        name: (await templates.open(name, "small"), await templates.open(name, "large")) for name in names
+    }
+    for round_number in range(templates.sizes.turns + 1):
+        for name, (small, large) in opened.items():
+            first = await _turn(small, f"s{round_number}")
+            second = await _turn(large, "s0")
+            if round_number:
+                few[name].append(first)
+                many[name].append(second)
+    for contenders in opened.values():
+        for contender in contenders:
+            await contender.close()
+    return _row(templates, medians(few), medians(many))
+
+
+async def _turn(contender: object, session_id: str) -> float:
+    assert isinstance(contender, Adk)
+    agent = LlmAgent(name="analyst", model=Stub(model="stub"), instruction="Answer in one sentence.")
+    runner = Runner(app_name=APP, agent=agent, session_service=contender.service)
+    gc.collect()
+    return await milliseconds(_run(runner, contender, session_id))
+
+
+async def _run(runner: Runner, contender: Adk, session_id: str) -> None:
+    config = RunConfig()
+    if isinstance(contender, Ours):
+        recent = contender.ours.events_since_question(
+            app_name=APP, user_id=USER, session_id=session_id, questions=QUESTIONS
+        )
+        config = RunConfig(get_session_config=GetSessionConfig(num_recent_events=recent))
+    question = types.Content(role="user", parts=[types.Part(text="Which region leads?")])
+    async for _ in runner.run_async(
+        user_id=USER, session_id=session_id, new_message=question, run_config=config
+    ):
+        pass
+
+
+def _row(templates: Templates, few: dict[str, float], many: dict[str, float]) -> Row:
+    growth = {name: many[name] / few[name] for name in many}
+    shown = {name: f"{number(few[name])} -> {number(many[name])}" for name in many}
+    sizes = templates.sizes
+    operation = f"framework's share of a turn, {sizes.small} -> {sizes.large:,} events before"
+    ratio = f"{many[SQLITE] / many[OURS]:.0f}x" if SQLITE in many else "-"
+    demanded = f"grows at most 1.5x (is {growth[OURS]:.2f}x)"
+    return Row(operation, growth, demanded, growth[OURS] <= 1.5, shown, ratio)
