@@ -14,7 +14,8 @@ from benchmarks.report import Row, factor, medians
 from benchmarks.services import MEMORY, OURS, SQLITE, Contender
 from benchmarks.templates import Templates
 
-APPENDS = 10
+CREATIONS = 10
+SMALL_BURST, BURST = 10, 30
 RECENT = 50
 Sampler = Callable[[Contender, int], Awaitable[list[float]]]
 
@@ -27,7 +28,7 @@ async def milliseconds(work: Awaitable[object]) -> float:
 
 
 async def in_turns(templates: Templates, kind: str, rounds: int, sample: Sampler) -> dict[str, float]:
-    """Medians of `sample(contender, round)`, one warm-up round not counted."""
+    """Medians of `sample(contender, round)`."""
     contenders = {name: await templates.open(name, kind) for name in templates.names}
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds):
@@ -40,16 +41,17 @@ async def in_turns(templates: Templates, kind: str, rounds: int, sample: Sampler
 
 
 async def appends(templates: Templates, kind: str, count: int) -> Row:
-    """append_event behind `count` events."""
+    """append_event behind `count` events; the first of a burst is not counted."""
     sources: dict[int, Iterator[Event]] = {}
+    burst = SMALL_BURST if kind == "small" else BURST
 
     async def sample(contender: Contender, number: int) -> list[float]:
         session_id = f"s{number}" if kind == "small" else "s0"
         source = sources.setdefault(id(contender), events.stream(seed=count))
         if number == 0 or kind == "small":
             await contender.hold(session_id)
-        fresh = [contender.prepare(event) for event, _ in zip(source, range(APPENDS), strict=False)]
-        return [await milliseconds(contender.append(session_id, event)) for event in fresh]
+        fresh = [contender.prepare(event) for event, _ in zip(source, range(burst + 1), strict=False)]
+        return [await milliseconds(contender.append(session_id, event)) for event in fresh][1:]
 
     values = await in_turns(templates, kind, templates.sizes.rounds, sample)
     met = factor(values, SQLITE) >= 15
@@ -63,7 +65,7 @@ async def creations(templates: Templates) -> Row:
     """create_session."""
 
     async def sample(contender: Contender, number: int) -> list[float]:
-        return [await milliseconds(contender.create()) for _ in range(APPENDS)]
+        return [await milliseconds(contender.create()) for _ in range(CREATIONS)]
 
     values = await in_turns(templates, "empty", templates.sizes.rounds, sample)
     return Row("create_session", values, "8x", factor(values, SQLITE) >= 8)
