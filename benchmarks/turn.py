@@ -16,7 +16,7 @@ from benchmarks import events
 from benchmarks.operations import milliseconds
 from benchmarks.report import Row, medians, number
 from benchmarks.services import APP, OURS, RAW, SQLITE, USER, Adk, Contender, Ours
-from benchmarks.templates import Templates
+from benchmarks.templates import OWN_ROUNDS, Templates
 
 QUESTIONS = 12
 
@@ -39,8 +39,10 @@ async def turns(templates: Templates) -> Row:
     opened = {
         name: (await templates.open(name, "small"), await templates.open(name, "large")) for name in names
     }
-    for round_number in range(templates.sizes.turns + 1):
+    for round_number in range(OWN_ROUNDS * templates.sizes.turns + 1):
         for name, (small, large) in opened.items():
+            if round_number > templates.sizes.turns and name != OURS:
+                continue
             first = await _turn(small, f"s{round_number}")
             second = await _turn(large, "s0")
             await _complete(large, "s0", round_number)
