@@ -166,15 +166,16 @@ def _crowd(templates: Templates, name: str, threads: int, processes: int) -> dic
     path = templates.copy(name, "empty")
     arguments = [name, str(path), str(threads), str(processes), str(templates.sizes.seconds)]
     command = [sys.executable, "-m", "benchmarks.crowd", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90)
-    if not done.stdout:
-        return {"events": 0, "kept": 0, "seconds": 1.0, "errors": [done.stderr[-200:] or "nothing said"]}
-    answer: dict[str, Any] = json.loads(done.stdout)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90)
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except (subprocess.TimeoutExpired, ValueError):
+        return {"events": 0, "kept": 0, "seconds": 1.0, "errors": ["no end"] * (threads + processes)}
     return answer
 
 
 def _row(alone: dict[str, float], together: dict[str, float], faults: dict[str, str]) -> Row:
-    share = {name: together[name] / alone[name] for name in together if alone[name]}
+    share = {name: together[name] / alone[name] if alone[name] else 0.0 for name in together}
     shown = {
         name: f"{number(alone[name])} -> {number(together[name])}"
         + (f"; {faults[name]}" if name in faults else "")
