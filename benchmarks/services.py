@@ -12,8 +12,6 @@ from google.adk.sessions.in_memory_session_service import InMemorySessionService
 from google.adk.sessions.session import Session
 
 from benchmarks.events import to_json
-from storage.conversations import Conversations
-from storage.database import Database
 from storage.sessions import DatabaseSessionService
 
 APP, USER = "benchmark", "user"
@@ -103,20 +101,15 @@ class Ours(Adk):
     """This project's service."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path)
-        self.ours = DatabaseSessionService(database=self._database)
-        self._conversations = Conversations(self._database)
+        self.ours = DatabaseSessionService(str(path))
         super().__init__(self.ours)
 
     async def first_page(self, limit: int) -> int:
-        paging = getattr(self.ours, "list_sessions_page", None)
-        if paging is not None:
-            page = await paging(app_name=APP, user_id=USER, limit=limit)
-            return len(page.items)
-        return len(self._conversations.page(APP, USER, limit=limit, include_empty=True).items)
+        page = await self.ours.list_sessions_page(APP, USER, limit=limit)
+        return len(page.items)
 
     async def close(self) -> None:
-        self._database.close()
+        self.ours.close()
 
 
 class Raw:

@@ -9,7 +9,6 @@ from google.adk.models.base_llm import BaseLlm
 from google.adk.models.llm_request import LlmRequest
 from google.adk.models.llm_response import LlmResponse
 from google.adk.runners import Runner
-from google.adk.sessions.base_session_service import GetSessionConfig
 from google.genai import types
 
 from benchmarks import events
@@ -17,6 +16,7 @@ from benchmarks.operations import milliseconds
 from benchmarks.report import Row, medians, number
 from benchmarks.services import APP, OURS, RAW, SQLITE, USER, Adk, Contender, Ours
 from benchmarks.templates import OWN_ROUNDS, Templates
+from storage.window import History
 
 QUESTIONS = 12
 
@@ -73,10 +73,7 @@ async def _complete(contender: Contender, session_id: str, seed: int) -> None:
 async def _run(runner: Runner, contender: Adk, session_id: str) -> None:
     config = RunConfig()
     if isinstance(contender, Ours):
-        recent = contender.ours.events_since_question(
-            app_name=APP, user_id=USER, session_id=session_id, questions=QUESTIONS
-        )
-        config = RunConfig(get_session_config=GetSessionConfig(num_recent_events=recent))
+        config = RunConfig(get_session_config=History(questions=QUESTIONS))
     question = types.Content(role="user", parts=[types.Part(text="Which region leads?")])
     async for _ in runner.run_async(
         user_id=USER, session_id=session_id, new_message=question, run_config=config

@@ -5,6 +5,7 @@ is reopened or something is said in it. One whose time has come is expired: it c
 deleted, no more.
 """
 
+import asyncio
 import base64
 import json
 import time
@@ -167,7 +168,7 @@ class Conversations:
         listing = _Listing(app_name, user_id, limit, cursor, query, status, archived, include_empty)
         behind = bool(query) and await self._database.aread(is_behind, user=None)
         if behind:
-            await self._database.awrite(catch_up, user=None)
+            await asyncio.to_thread(self._database.write, catch_up, user=None)
         return await self._database.aread(listing.read, user=user_id)
 
     def rename(self, key: SessionKey, title: str) -> None:

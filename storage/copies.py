@@ -136,8 +136,8 @@ def write_copy(
             ),
         )  # fmt: skip
         rows.write_state(connection, key, row_key, _own_state(copy.session.state))
-        for data, event in events:
-            insert_event(connection, row_key, data, event)
+        for number, (data, event) in enumerate(events, 1):
+            insert_event(connection, row_key, number, data, event)
         for position, turn in enumerate(copy.turns, 1):
             _insert_turn(connection, row_key, position, turn, renamed[turn.id], cited)
         for position, result in enumerate(copy.results, 1):
@@ -146,26 +146,25 @@ def write_copy(
     database.write(write, user=key.user_id)
 
 
-def insert_event(connection: Connection, row_key: int, data: str, event: Event | None) -> int | None:
-    """Stores an event's JSON; `event` is None when this version of ADK cannot read it.
+def insert_event(connection: Connection, row_key: int, number: int, data: str, event: Event | None) -> bool:
+    """Stores the JSON of a session's event `number`, counted from 1.
 
-    Returns its sequence, or None when the session has an event of that id.
+    `event` is None when this version of ADK cannot read it. False when the session has an event of that id.
     """
+    sequence = rows.span(row_key)[0] + number
     record = json.loads(data)
     added = connection.execute(
-        "INSERT INTO adk_events (session_key, id, invocation_id, author, timestamp, event_data, marks)"
+        "INSERT INTO adk_events (sequence, session_key, id, invocation_id, timestamp, event_data, marks)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING sequence",
         (
-            row_key, str(record.get("id") or uuid.uuid4()), str(record.get("invocation_id") or ""),
-            str(record.get("author") or ""), float(record.get("timestamp") or 0.0), data,
+            sequence, row_key, str(record.get("id") or uuid.uuid4()), str(record.get("invocation_id") or ""),
+            float(record.get("timestamp") or 0.0), data,
             marks_of(event) if event else 0,
         ),
     ).fetchone()  # fmt: skip
-    if added is None:
-        return None
-    if event is not None:
-        index_words(connection, added[0], event)
-    return int(added[0])
+    if added is not None and event is not None:
+        index_words(connection, sequence, event)
+    return added is not None
 
 
 def _event_row(data: str) -> tuple[str, Event | None]:

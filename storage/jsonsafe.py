@@ -59,16 +59,19 @@ def to_json_safe(value: Any, depth: int = 0) -> Any:
 
     Nesting deeper than 60 levels becomes text.
     """
-    if value is None or type(value) is bool:
-        return value
-    if type(value) is str:
+    kind = type(value)
+    if kind is str:
         return clean_text(value)
-    if type(value) is int:
+    if value is None or kind is int or kind is bool:
         return value
-    if isinstance(value, float) and type(value) is float:
+    if kind is float:
         return value if math.isfinite(value) else None
     if depth > MAX_DEPTH:
-        return str(value)
+        return clean_text(str(value))
+    if kind is dict:
+        return {_key(key): to_json_safe(item, depth + 1) for key, item in value.items()}
+    if kind is list:
+        return [to_json_safe(item, depth + 1) for item in value]
     if isinstance(value, Mapping):
         return {_key(key): to_json_safe(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple, Generator)):

@@ -33,27 +33,20 @@ def catch_up(connection: Connection) -> None:
     """Takes events that were stored since the last time into SQLite's index."""
     if connection.dialect != "sqlite":
         return
-    done, newest = connection.execute(
-        "SELECT sequence, (SELECT max(sequence) FROM adk_events) FROM words_indexed"
-    ).fetchone()
-    if newest is None or newest <= done:
-        return
     connection.execute(
-        "INSERT INTO words (rowid, text) SELECT sequence, words FROM event_texts"
-        " WHERE sequence > ? AND words IS NOT NULL",
-        (done,),
+        "INSERT INTO words (rowid, text) SELECT t.sequence, t.words FROM adk_sessions s JOIN event_texts t"
+        " ON t.sequence > (s.key << 32) + s.words_revision AND t.sequence <= (s.key << 32) + s.revision"
+        " WHERE s.revision > s.words_revision AND t.words IS NOT NULL"
     )
-    connection.execute("UPDATE words_indexed SET sequence = ?", (newest,))
+    connection.execute("UPDATE adk_sessions SET words_revision = revision WHERE revision > words_revision")
 
 
 def is_behind(connection: Connection) -> bool:
     """Whether events wait to be taken in."""
     if connection.dialect != "sqlite":
         return False
-    row = connection.execute(
-        "SELECT (SELECT max(sequence) FROM adk_events) > sequence FROM words_indexed"
-    ).fetchone()
-    return bool(row[0])
+    waiting = "SELECT 1 FROM adk_sessions WHERE revision > words_revision LIMIT 1"
+    return connection.execute(waiting).fetchone() is not None
 
 
 def matching(connection: Connection, query: str) -> tuple[str, list[str]]:
@@ -67,8 +60,8 @@ def matching(connection: Connection, query: str) -> tuple[str, list[str]]:
     if connection.dialect == "sqlite":
         terms = " ".join(f'"{word}"' for word in words) + "*"
         return (
-            "s.key IN (SELECT CASE WHEN w.rowid < 0 THEN -w.rowid ELSE (SELECT e.session_key"
-            " FROM adk_events e WHERE e.sequence = w.rowid) END FROM words w WHERE words MATCH ?)",
+            "s.key IN (SELECT CASE WHEN rowid < 0 THEN -rowid ELSE rowid >> 32 END FROM words"
+            " WHERE words MATCH ?)",
             [terms],
         )
     terms = " & ".join([*(f"'{word}'" for word in words[:-1]), f"'{words[-1]}':*"])

@@ -34,6 +34,28 @@ def insert(
     return None if row is None else int(row[0])
 
 
+def insert_event(
+    connection: Connection,
+    key: SessionKey,
+    revision: int,
+    now: float,
+    values: tuple[str, str, float, str, int],
+) -> tuple[int, int] | None:
+    """Stores an event (id, invocation id, timestamp, JSON, marks) in an open session of that revision.
+
+    Returns the session's row key and the event's sequence; None when there is no such session, or the event.
+    """
+    row = connection.execute(
+        "INSERT INTO adk_events (sequence, session_key, id, invocation_id, timestamp, event_data, marks)"
+        " SELECT (key << 32) + revision + 1, key, ?, ?, ?, ?, ? FROM adk_sessions"
+        " WHERE app_name = ? AND user_id = ? AND id = ? AND revision = ?"
+        " AND (status = 'completed' OR status <> 'expired' AND coalesce(expires_at > ?, true))"
+        f"{connection.for_update} ON CONFLICT DO NOTHING RETURNING session_key, sequence",
+        (*values, key.app_name, key.user_id, key.session_id, revision, now),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
 def bump(
     connection: Connection, row_key: int, moment: float, now: float, *, turns: int = 0, tokens: int = 0
 ) -> tuple[int, float]:
@@ -52,21 +74,26 @@ def bump(
     return int(row[0]), float(row[1])
 
 
+def span(row_key: int) -> tuple[int, int]:
+    """Sequences of a session's events are between these two."""
+    return row_key << 32, (row_key + 1) << 32
+
+
 def events_after(connection: Connection, row_key: int, sequence: int) -> list[tuple[int, str]]:
-    """Rows (sequence, JSON) beyond `sequence`, in append order."""
+    """Rows (sequence, JSON) of a session beyond `sequence`, in append order."""
+    low, high = span(row_key)
     return connection.execute(
-        "SELECT sequence, event_data FROM adk_events WHERE session_key = ? AND sequence > ?"
-        " ORDER BY sequence",
-        (row_key, sequence),
+        "SELECT sequence, event_data FROM adk_events WHERE sequence > ? AND sequence < ? ORDER BY sequence",
+        (max(low, sequence), high),
     ).fetchall()
 
 
 def recent_events(connection: Connection, row_key: int, limit: int | None, after: float | None) -> list[str]:
     """The newest `limit` events not older than `after`, in append order."""
     rows = connection.execute(
-        "SELECT event_data FROM adk_events WHERE session_key = ? AND timestamp >= ?"
+        "SELECT event_data FROM adk_events WHERE sequence > ? AND sequence < ? AND timestamp >= ?"
         " ORDER BY sequence DESC LIMIT ?",
-        (row_key, after if after else -1e300, 1 << 62 if limit is None else limit),
+        (*span(row_key), after if after else -1e300, 1 << 62 if limit is None else limit),
     ).fetchall()
     return [row[0] for row in reversed(rows)]
 

@@ -166,7 +166,7 @@ class DatabaseSessionService(BaseSessionService):
             then=lambda done: done.renew(session),
             queue=session.id,
         )
-        if appended.new or not any(known.id == event.id for known in reversed(session.events)):
+        if appended.new or all(known.id != event.id for known in reversed(session.events)):
             self._commit_event_to_session(session, event)
         return event
 
@@ -284,49 +284,58 @@ class _Appended:
 
 
 def _append(connection: Connection, key: SessionKey, session: Session, event: Event, data: str) -> _Appended:
-    row = rows.find(connection, key, lock=True)
-    if row is None:
-        raise SessionNotFoundError(f"Session {key.session_id} not found.")
-    marks = marks_of(event)
-    stale = _is_stale(session, row)
-    added = None
-    if not stale:
-        check_open(row, key.session_id)
-        added = connection.execute(
-            "INSERT INTO adk_events (session_key, id, invocation_id, author, timestamp, event_data, marks)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING sequence",
-            (row["key"], event.id, event.invocation_id, event.author, event.timestamp, data, marks),
-        ).fetchone()
-    if added is None:
-        return _again(connection, row, event, data, session._storage_update_marker, stale)
-    index_words(connection, added[0], event)
-    if event.actions and event.actions.state_delta:
-        rows.write_state(connection, key, row["key"], event.actions.state_delta)
-    usage = event.usage_metadata
-    revision, updated_at = rows.bump(
+    marks, now = marks_of(event), time.time()
+    added = rows.insert_event(
         connection,
-        row["key"],
-        event.timestamp,
-        time.time(),
-        turns=int(marks == QUESTION),
-        tokens=(usage.total_token_count or 0) if usage else 0,
+        key,
+        _held_revision(connection, key, session),
+        now,
+        (event.id, event.invocation_id, event.timestamp, data, marks),
+    )
+    if added is None:
+        return _not_added(connection, key, session, event, data)
+    row_key, sequence = added
+    index_words(connection, sequence, event)
+    if event.actions and event.actions.state_delta:
+        rows.write_state(connection, key, row_key, event.actions.state_delta)
+    usage = event.usage_metadata
+    tokens = (usage.total_token_count or 0) if usage else 0
+    revision, updated_at = rows.bump(
+        connection, row_key, event.timestamp, now, turns=int(marks == QUESTION), tokens=tokens
     )
     return _Appended(revision, updated_at, new=True)
 
 
-def _again(
-    connection: Connection, row: Any, event: Event, data: str, held: str | None, stale: bool
+def _held_revision(connection: Connection, key: SessionKey, session: Session) -> int:
+    """The revision that the writer has read; -1 for one that is behind.
+
+    A Session built by hand has no revision; its update time must then not be behind.
+    """
+    marker = session._storage_update_marker
+    if marker is not None:
+        return int(marker) if marker.isdecimal() else -1
+    row = rows.find(connection, key)
+    return -1 if row is None or session.last_update_time < row["updated_at"] else int(row["revision"])
+
+
+def _not_added(
+    connection: Connection, key: SessionKey, session: Session, event: Event, data: str
 ) -> _Appended:
-    """An event that is already stored, by an earlier delivery or a commit that was not heard of."""
+    """Why an event was not stored; it may be here, by an earlier delivery or a commit not heard of."""
+    row = rows.find(connection, key)
+    if row is None:
+        raise SessionNotFoundError(f"Session {key.session_id} not found.")
+    held = session._storage_update_marker
     stored = connection.execute(
-        "SELECT event_data, sequence = (SELECT max(sequence) FROM adk_events WHERE session_key = ?)"
+        "SELECT event_data, sequence = (SELECT max(sequence) FROM adk_events WHERE sequence < ?)"
         " FROM adk_events WHERE session_key = ? AND id = ?",
-        (row["key"], row["key"], event.id),
+        (rows.span(row["key"])[1], row["key"], event.id),
     ).fetchone()
     if stored is not None and stored[0] == data:
         newest = bool(stored[1]) and held in (str(row["revision"] - 1), str(row["revision"]))
         return _Appended(row["revision"], row["updated_at"], new=False, newest=newest)
-    if stale:
+    check_open(row, key.session_id)
+    if _held_revision(connection, key, session) != row["revision"]:
         raise StaleSessionError("The session was changed since it was read. Read it again and retry.")
     raise AlreadyExistsError(f"Another event with id {event.id} is already stored.")
 
@@ -362,9 +371,3 @@ def _session(key: SessionKey, row: Any, state: dict[str, Any], events: list[Even
     )
     session._storage_update_marker = str(row["revision"])
     return session
-
-
-def _is_stale(session: Session, row: Any) -> bool:
-    """A Session built by hand has no revision; its update time must then not be behind."""
-    marker = session._storage_update_marker
-    return session.last_update_time < row["updated_at"] if marker is None else marker != str(row["revision"])

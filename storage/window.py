@@ -11,6 +11,7 @@ from google.adk.sessions.base_session_service import GetSessionConfig
 
 from storage.database import Connection
 from storage.event_cache import parse
+from storage.session_rows import span
 
 QUESTION, COMPACTION, WAITING_CALL, PERSONS_ANSWER, REWIND = 1, 2, 4, 8, 16
 SPECIAL_LIMIT = 400
@@ -54,9 +55,9 @@ def marks_of(event: Event) -> int:
 def find_window(connection: Connection, row_key: int, questions: int) -> Window:
     """Where the window of a session lies."""
     specials = connection.execute(
-        "SELECT sequence, event_data FROM adk_events WHERE session_key = ? AND marks > 1"
+        "SELECT sequence, event_data FROM adk_events WHERE sequence > ? AND sequence < ? AND marks > 1"
         " ORDER BY sequence DESC LIMIT ?",
-        (row_key, SPECIAL_LIMIT),
+        (*span(row_key), SPECIAL_LIMIT),
     ).fetchall()
     special = parse(list(reversed(specials)))
     dropped = [
@@ -75,8 +76,8 @@ def find_window(connection: Connection, row_key: int, questions: int) -> Window:
 
 def _first_row(connection: Connection, row_key: int, invocation_id: str) -> int:
     row = connection.execute(
-        "SELECT min(sequence) FROM adk_events WHERE session_key = ? AND invocation_id = ?",
-        (row_key, invocation_id),
+        "SELECT min(sequence) FROM adk_events WHERE sequence > ? AND sequence < ? AND invocation_id = ?",
+        (*span(row_key), invocation_id),
     ).fetchone()
     return int(row[0] or 0)
 
@@ -84,9 +85,9 @@ def _first_row(connection: Connection, row_key: int, invocation_id: str) -> int:
 def _start(connection: Connection, row_key: int, questions: int, dropped: list[tuple[int, int]]) -> int:
     outside = "".join(" AND NOT sequence BETWEEN ? AND ?" for _ in dropped)
     row = connection.execute(
-        f"SELECT sequence FROM adk_events WHERE session_key = ? AND marks = {QUESTION}{outside}"
+        f"SELECT sequence FROM adk_events WHERE sequence > ? AND sequence < ? AND marks = {QUESTION}{outside}"
         " ORDER BY sequence DESC LIMIT 1 OFFSET ?",
-        (row_key, *(edge for pair in dropped for edge in pair), questions - 1),
+        (*span(row_key), *(edge for pair in dropped for edge in pair), questions - 1),
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -108,13 +109,12 @@ def _waiting(connection: Connection, row_key: int, older: list[tuple[int, Event]
 
 def _around(connection: Connection, row_key: int, sequence: int, invocation_id: str) -> list[tuple[int, str]]:
     """Rows of one turn near a row of it."""
+    low, high = span(row_key)
     return [
         (row[0], row[1])
-        for comparison, order in (("<=", "DESC"), (">", "ASC"))
         for row in connection.execute(
-            "SELECT sequence, event_data, invocation_id FROM adk_events WHERE session_key = ?"
-            f" AND sequence {comparison} ? ORDER BY sequence {order} LIMIT {LONGEST_TURN}",
-            (row_key, sequence),
+            "SELECT sequence, event_data FROM adk_events WHERE sequence > ? AND sequence < ?"
+            " AND invocation_id = ? ORDER BY sequence",
+            (max(low, sequence - LONGEST_TURN), min(high, sequence + LONGEST_TURN), invocation_id),
         )
-        if row[2] == invocation_id
     ]

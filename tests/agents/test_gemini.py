@@ -239,9 +239,9 @@ def authors(made: object, key: SessionKey) -> set[str]:
 
     assert isinstance(made, Assistant)
     rows = made.store.database.read(
-        lambda c: c.execute("SELECT author FROM adk_events").fetchall(), user=None
+        lambda c: c.execute("SELECT event_data FROM adk_events").fetchall(), user=None
     )
-    return {row[0] for row in rows}
+    return {json.loads(row[0])["author"] for row in rows}
 
 
 def test_hostile_names_and_cells_stay_data(assistant: Open, gemini: Serve) -> None:

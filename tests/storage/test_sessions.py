@@ -23,7 +23,7 @@ from google.genai import types
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.database import open_database
+from storage.database import Connection, open_database
 from storage.sessions import DatabaseSessionService
 from storage.window import History
 
@@ -221,18 +221,19 @@ async def test_an_event_of_a_newer_version_is_kept_and_skipped(
     session = await service.create_session(app_name=APP, user_id="u")
     await service.append_event(session, event("one"))
     newer = '{"author": "a", "actions": {"a_field_of_the_future": 1}}'
+
+    def insert(connection: Connection) -> None:
+        connection.execute(
+            "INSERT INTO adk_events (sequence, session_key, id, invocation_id, timestamp, event_data)"
+            " SELECT (key << 32) + revision + 1, key, 'new', 'i', 1, ? FROM adk_sessions",
+            (newer,),
+        )
+        connection.execute("UPDATE adk_sessions SET revision = revision + 1")
+
     database = open_database(url)
-    database.write(
-        lambda c: (
-            c.execute(
-                "INSERT INTO adk_events (session_key, id, invocation_id, author, timestamp, event_data)"
-                " SELECT key, 'new', 'i', 'a', 1, ? FROM adk_sessions",
-                (newer,),
-            ).rowcount
-        ),
-        user=None,
-    )
+    database.write(insert, user=None)
     database.close()
+    session = await get(service, session.id)
     await service.append_event(session, event("two"))
     assert texts(await get(service, session.id)) == ["one", "two"]
     assert "cannot be read" in caplog.text
