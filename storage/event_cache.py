@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from google.adk.events.event import Event
+from google.genai import types
 from pydantic import ValidationError
 
 logger = logging.getLogger(__name__)
+# google-genai leaves the validator of a part to the first use; so it is not the first reader who waits.
+types.Part.model_rebuild()
 LIMIT_BYTES = 256 * 1024 * 1024
 BULK = 200
 # A session's row key and the moment it was made: a database may use the key of a deleted session again.

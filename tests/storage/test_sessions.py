@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import json
+import random
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -279,7 +280,7 @@ def test_threads_with_loops_of_their_own_share_one_object(service: DatabaseSessi
 async def test_deleting_cascades_and_vacuum_shrinks(service: DatabaseSessionService, url: str) -> None:
     session = await service.create_session(app_name=APP, user_id="u", state={"a": 1})
     for _ in range(300):
-        await service.append_event(session, event("x" * 2000))
+        await service.append_event(session, event(random.randbytes(1000).hex()))
     before = service.get_stats()
     await service.delete_session(app_name=APP, user_id="u", session_id=session.id)
     service.vacuum()
