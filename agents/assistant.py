@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agents.settings import Settings
 from agents.turns import Turns
+from agents.verified import Verification
 from agents.workspace import close_workspace, open_workspace
 from analysis.engine import Engine
 from analysis.ingest import Progress, ingest
@@ -22,6 +23,7 @@ from storage.datasets import Dataset
 from storage.errors import StorageError
 from storage.keys import SessionKey
 from storage.owners import Owner
+from storage.session_states import SessionState
 from storage.store import Store
 
 if TYPE_CHECKING:
@@ -160,6 +162,12 @@ class Assistant:
         from agents.transfer import duplicate_session
 
         return duplicate_session(self.store, self._await, key)
+
+    def verified(self, key: SessionKey, question: str, *, max_attempts: int = 3) -> SessionState:
+        """Answers and checks the answer; blocks until there is a verdict. Raises TurnRefused."""
+        return Verification(self.store, self.pool, self.turns, self.settings).run(
+            key, question, max_attempts=max_attempts
+        )
 
     def close(self) -> None:
         """Ends running turns as interrupted, then everything else."""

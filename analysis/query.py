@@ -76,7 +76,7 @@ def query(
     if limit and limit > 0:
         notes += _limit_notes(engine, ordered, next(iter(expressions)), limit)
         ordered = ordered.limit(limit)
-    ordered = ordered.drop(*[n for n in ordered.columns if n.startswith("__")])
+    ordered = ordered.drop(*_hidden(ordered, shown))
     top = f" ({'top' if wanted == 'descending' else 'first'} {limit})" if limit else ""
     title = _title(f"{measures} by {by_words}{selection.words}{top}")
     result = engine.run(ordered, title=title, notes=notes, **about)
@@ -120,12 +120,16 @@ def _grouped(
 
 
 def _ordered(expression: Any, shown: list[str], first: str, order: str) -> Any:
-    hidden = [name for name in expression.columns if name.startswith("__")]
-    keys = [ibis.asc(name) for name in hidden + shown]
+    keys = [ibis.asc(name) for name in _hidden(expression, shown) + shown]
     if order == "group":
         return expression.order_by(keys)
     direction = ibis.desc(first, nulls_first=False) if order == "descending" else ibis.asc(first)
     return expression.order_by([direction, *keys])
+
+
+def _hidden(expression: Any, shown: list[str]) -> list[str]:
+    """Columns that only sort."""
+    return [name for name in expression.columns if name.startswith("__") and name not in shown]
 
 
 def _limit_notes(engine: Engine, ordered: Any, first: str, limit: int) -> list[str]:

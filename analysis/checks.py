@@ -1,0 +1,182 @@
+"""Checks that a right answer must pass, made from a result's own record and run against the data again.
+
+The second formulation takes the selected rows out of the database and aggregates them in pandas, so it
+shares the filter and the cut of dates with the first, and no arithmetic.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import ibis
+
+from analysis.conditions import Selection, select
+from analysis.engine import Engine, compile_sql, python_text, result_table
+from analysis.errors import AnalysisError
+from analysis.measures import aggregated, free_name, grouping, selected_interval
+from storage.results import Result
+
+TOLERANCE = 1e-9
+PANDAS = {
+    "sum": "sum(min_count=1)", "mean": "mean()", "median": "median()", "count": "count()", "min": "min()",
+    "max": "max()", "std": "std()", "distinct": "nunique()",
+}  # fmt: skip
+ADDING = ("sum", "count")
+CODE = """import pandas
+
+data = con.sql({sql}).df()
+measured = {measured!r}
+if data[measured].dtype == bool:
+    data[measured] = data[measured].astype("int64")
+groups = [name for name in data.columns if name != measured]
+values = data.groupby(groups, dropna=False)[measured] if groups else data[measured]
+found = {{{found}}}
+table = pandas.DataFrame(found).reset_index() if groups else pandas.DataFrame([found])
+output = {{"table": table}}
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check and how it ended."""
+
+    name: str
+    statement: str
+    """What must be true of any right answer."""
+    independent: bool
+    """Whether it came to the numbers on another path."""
+    passed: bool
+    detail: str = ""
+    """What was found instead."""
+
+    def as_json(self) -> dict[str, Any]:
+        """How a run stores it."""
+        return asdict(self)
+
+
+def check(engine: Engine, result: Result) -> list[Check]:
+    """All checks that fit the result, run."""
+    checks = [_again(engine, result)]
+    if result.tool != "query":
+        return checks
+    arguments = result.arguments
+    selection = select(engine, arguments["dataset"], arguments["where"])
+    checks.append(_second_formulation(engine, result, selection))
+    aggregates = _aggregates(engine, result)
+    if arguments["by"] and not arguments["limit"] and aggregates[0] in ADDING:
+        checks.append(_parts_and_total(engine, result, selection, aggregates[0]))
+    return checks
+
+
+def passed(checks: Sequence[Check]) -> bool:
+    """Whether all passed, one of them on another path at least."""
+    return all(item.passed for item in checks) and any(item.independent for item in checks)
+
+
+def _again(engine: Engine, result: Result) -> Check:
+    statement = "The stored code gives the same numbers once more."
+    try:
+        if result.language == "sql":
+            rows = result_table(engine.sql(result.code, **_about(engine))).rows
+        else:
+            rows = result_table(engine.program(result.code, **_about(engine))[1]).rows
+    except AnalysisError as error:
+        return Check("same code again", statement, False, False, str(error))
+    detail = _difference(result_table(result).rows, rows)
+    return Check("same code again", statement, False, not detail, detail)
+
+
+def _second_formulation(engine: Engine, result: Result, selection: Selection) -> Check:
+    statement = "Aggregated in pandas from the selected rows, the numbers are the same."
+    name = "second formulation"
+    arguments = result.arguments
+    aggregates = _aggregates(engine, result)
+    try:
+        sql, labels, measured = _rows_sql(engine, result, selection)
+        made = ", ".join(f'"{aggregate}": values.{PANDAS[aggregate]}' for aggregate in aggregates)
+        code = CODE.format(sql=python_text(sql), measured=measured, found=made)
+        found = result_table(engine.program(code, **_about(engine))[1])
+    except AnalysisError as error:
+        return Check(name, statement, True, False, str(error))
+    width = len(labels)
+    expected = {_key(row[:width]): row[width:] for row in found.rows}
+    shown = result_table(result)
+    places = [shown.names.index(label) for label in labels]
+    for row in shown.rows:
+        key = _key([row[place] for place in places])
+        values = [value for place, value in enumerate(row) if place not in places]
+        if key not in expected or _difference([values], [expected[key]]):
+            return Check(name, statement, True, False, f"{key}: {values} here, {expected.get(key)} there")
+    if not arguments["limit"] and len(shown.rows) != len(expected) and not shown.truncated:
+        return Check(name, statement, True, False, f"{len(shown.rows)} groups here, {len(expected)} there")
+    return Check(name, statement, True, True)
+
+
+def _rows_sql(engine: Engine, result: Result, selection: Selection) -> tuple[str, list[str], str]:
+    """SQL of the selected rows with their group labels and the measure, the labels' and its name."""
+    arguments = result.arguments
+    data = engine.dataset(arguments["dataset"])
+    labels: dict[str, Any] = {}
+    for name in arguments["by"]:
+        column = engine.column(data, name)
+        unit = arguments["interval"] or selected_interval(engine, selection, column)
+        named, _ = grouping(selection.table, column, unit)
+        label = list(named)[-1]
+        labels[label] = named[label]
+    table = selection.table
+    measured = arguments["measure"]
+    value = table[engine.column(data, measured).name] if measured else ibis.literal(1)
+    name = free_name("value", labels)
+    return compile_sql(table.select(**labels, **{name: value})), list(labels), name
+
+
+def _parts_and_total(engine: Engine, result: Result, selection: Selection, aggregate: str) -> Check:
+    statement = "The groups add up to the total over all selected rows."
+    measure, data = result.arguments["measure"], engine.dataset(result.arguments["dataset"])
+    column = engine.column(data, measure) if measure else None
+    summed = selection.table.aggregate(n=aggregated(selection.table, aggregate, column))
+    total = engine.fetch(summed).rows[0][0]
+    shown = result_table(result)
+    place = len(shown.names) - len(_aggregates(engine, result))
+    parts = math.fsum(float(row[place] or 0) for row in shown.rows)
+    same = math.isclose(parts, float(total or 0), rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return Check("parts and total", statement, True, same, "" if same else f"{parts} against {total}")
+
+
+def _aggregates(engine: Engine, result: Result) -> list[str]:
+    arguments = result.arguments
+    if not arguments["measure"]:
+        return ["count"]
+    given = [name for name in arguments["aggregate"] if name]
+    column = engine.column(engine.dataset(arguments["dataset"]), arguments["measure"])
+    return list(dict.fromkeys(given)) or ["sum" if column.kind in ("integer", "number") else "count"]
+
+
+def _about(engine: Engine) -> dict[str, Any]:
+    return {"title": "check", "tool": "check", "arguments": {}, "datasets": engine.datasets}
+
+
+def _key(labels: Sequence[Any]) -> tuple[str, ...]:
+    return tuple("" if label is None else str(label).removesuffix(" 00:00:00") for label in labels)
+
+
+def _difference(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) -> str:
+    """The first place where two tables differ; empty when they agree."""
+    if len(ours) != len(theirs):
+        return f"{len(ours)} rows and {len(theirs)} rows"
+    for number, (row, other) in enumerate(zip(ours, theirs, strict=True), 1):
+        for one, two in zip(row, other, strict=True):
+            if not _same(one, two):
+                return f"row {number}: {one} and {two}"
+    return ""
+
+
+def _same(one: Any, two: Any) -> bool:
+    if one is None or two is None or one != one or two != two:
+        return (one is None or one != one) and (two is None or two != two)
+    try:
+        a, b = float(one), float(two)
+    except (TypeError, ValueError):
+        return _key([one]) == _key([two])
+    return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
