@@ -66,15 +66,16 @@ class SessionStates:
         negative count, and StorageError when the thread is somebody else's.
         """
         _check(state)
-        made = str(uuid.uuid4())
+        # To the microsecond, so that rows of one moment keep their order.
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         values = {name: getattr(state, name) for name in GIVEN}
         values["problem_tests"] = None if state.problem_tests is None else json.dumps(state.problem_tests)
-        updates = [
-            f"{name} = excluded.{name}" for name in GIVEN if name not in ("thread_id", "run_id", "user_id")
-        ]
+        values |= {"id": str(uuid.uuid4()), "created_at": now, "updated_at": now}
+        kept = ("thread_id", "run_id", "user_id", "id", "created_at")
+        updates = [f"{name} = excluded.{name}" for name in values if name not in kept]
         updates.append("run_id = coalesce(excluded.run_id, session_states.run_id)")
         statement = (
-            f"INSERT INTO session_states (id, {', '.join(GIVEN)}) VALUES (?, {', '.join('?' for _ in GIVEN)})"
+            f"INSERT INTO session_states ({', '.join(values)}) VALUES ({', '.join('?' for _ in values)})"
             f" ON CONFLICT (thread_id) DO UPDATE SET {', '.join(updates)}"
             " WHERE session_states.user_id = excluded.user_id"
             " OR (session_states.user_id IS NULL AND excluded.user_id IS NULL)"
@@ -82,7 +83,7 @@ class SessionStates:
 
         def save(connection: Connection) -> Any:
             # The database's role for a user does not see another's row, so ownership is asked as the server.
-            count = connection.execute(statement, (made, *values.values())).rowcount
+            count = connection.execute(statement, tuple(values.values())).rowcount
             return count and _find(connection, state.thread_id)
 
         row = self._database.write(save, user=None, patient=True)
@@ -220,5 +221,5 @@ def _state(row: Any) -> SessionState:
 
 def _moment(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return str(value)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.sessions import DatabaseSessionService
+from storage.store import Store
 from tests.servers.postgres import PostgresServer, postgres
 
 APP = "app"
@@ -52,5 +53,12 @@ def empty_url(url: str, server: PostgresServer, tmp_path: Path) -> Iterator[str]
 @pytest.fixture
 def service(url: str) -> Iterator[DatabaseSessionService]:
     opened = DatabaseSessionService(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(url: str, tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "home", url=url)
     yield opened
     opened.close()

@@ -1,8 +1,6 @@
 """Conversations, turns, results and datasets: kept apart by user, deleted with their session."""
 
 import io
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,13 +9,6 @@ from storage.errors import NotFound
 from storage.keys import SessionKey
 from storage.results import InputRef, Result
 from storage.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "home")
-    yield opened
-    opened.close()
 
 
 def session(store: Store, name: str, user: str = "ann") -> SessionKey:
