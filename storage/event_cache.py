@@ -1,7 +1,8 @@
 """Parsed events kept in the process, because parsing is what reading a session costs.
 
 Reading 10,000 events takes SQLite 28 ms and pydantic about a second; so a session's events are parsed
-once and a later read fetches only rows beyond the last one known. Bounded by the size of the JSON.
+once and a later read fetches only rows from the last one known on. That row has to be what it was: after a
+restore, by whichever process, the events are read anew.
 """
 
 import gc
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 # google-genai leaves the validator of a part to the first use; so it is not the first reader who waits.
 types.Part.model_rebuild()
 LIMIT_BYTES = 256 * 1024 * 1024
+# Measured on messages of some hundred characters.
+MEMORY_PER_JSON_BYTE = 7
 BULK = 200
 # A session's row key and the moment it was made: a database may use the key of a deleted session again.
 CacheKey = tuple[int, float]
@@ -31,9 +34,10 @@ class CachedEvents:
     """A session's events from row `since` on, up to the last of `sequences`; never changed once made."""
 
     since: int = 0
-    last: int = 0
+    last: tuple[int, str] = (0, "")
     """The last row seen, readable or not."""
     size: int = 0
+    """Bytes of memory, about."""
     sequences: list[int] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
@@ -44,8 +48,8 @@ class CachedEvents:
         parsed = parse(rows)
         return CachedEvents(
             self.since,
-            rows[-1][0],
-            self.size + sum(len(row[1]) for row in rows),
+            (rows[-1][0], rows[-1][1]),
+            self.size + MEMORY_PER_JSON_BYTE * sum(len(row[1]) for row in rows),
             self.sequences + [sequence for sequence, _ in parsed],
             self.events + [event for _, event in parsed],
         )
@@ -66,19 +70,23 @@ class EventCache:
         self._sessions: OrderedDict[CacheKey, CachedEvents] = OrderedDict()
 
     def read(self, key: CacheKey, since: int, fetch: Callable[[int], Rows]) -> CachedEvents:
-        """Events from row `since` on (0: all); `fetch(sequence)` reads the rows beyond one."""
+        """Events from row `since` on (0: all); `fetch(sequence)` reads the rows from one on."""
         known = self._get(key)
-        if known is None or known.since > since:
-            known = CachedEvents(since, max(since - 1, 0))
-        newer = known.beyond(fetch(known.last))
-        if newer is not known:
-            self._put(key, newer)
-        return newer
+        if known is not None and known.since <= since:
+            rows = fetch(known.last[0])
+            if rows and (rows[0][0], rows[0][1]) == known.last:
+                newer = known.beyond(rows[1:])
+                if newer is not known:
+                    self._put(key, newer)
+                return newer
+        fresh = CachedEvents(since).beyond(fetch(since))
+        self._put(key, fresh)
+        return fresh
 
-    def has(self, key: CacheKey) -> bool:
-        """Whether anything of the session is known."""
-        with self._lock:
-            return key in self._sessions
+    def has_all(self, key: CacheKey) -> bool:
+        """Whether the session is known from its first event on."""
+        known = self._get(key)
+        return known is not None and known.since == 0
 
     def forget(self, key: CacheKey) -> None:
         """Drops a session that was deleted."""
@@ -96,7 +104,10 @@ class EventCache:
     def _put(self, key: CacheKey, entry: CachedEvents) -> None:
         with self._lock:
             replaced = self._sessions.pop(key, None)
-            self._size += entry.size - (replaced.size if replaced else 0)
+            self._size -= replaced.size if replaced else 0
+            if not entry.events:
+                return
+            self._size += entry.size
             self._sessions[key] = entry
             while self._size > self._limit and len(self._sessions) > 1:
                 self._size -= self._sessions.popitem(last=False)[1].size

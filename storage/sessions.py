@@ -248,7 +248,7 @@ class DatabaseSessionService(BaseSessionService):
         row_key, cache_key = row["key"], (row["key"], row["created_at"])
 
         def fetch(sequence: int) -> Rows:
-            return rows.events_after(connection, row_key, sequence)
+            return rows.events_after(connection, row_key, sequence - 1)
 
         if isinstance(config, History):
             window = find_window(connection, row_key, config.questions)
@@ -258,7 +258,7 @@ class DatabaseSessionService(BaseSessionService):
         after = config.after_timestamp if config else None
         if limit == 0:
             return []
-        if (limit is not None or after) and not self._cache.has(cache_key):
+        if (limit is not None or after) and not self._cache.has_all(cache_key):
             recent = rows.recent_events(connection, row_key, limit, after)
             return [event for _, event in parse([(0, data) for data in recent])]
         events = list(self._cache.read(cache_key, 0, fetch).events)
