@@ -10,6 +10,7 @@ import logging
 import re
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -49,14 +50,9 @@ LINK = {
     "tcp_user_timeout": 10_000,
     "application_name": "data-analysis-assistant",
 }
-# Errors that another try may not meet again: the server is starting, ending, or gave way to another writer.
-PASSING = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.DeadlockDetected,
-    PoolTimeout,
-)
+# Classes of errors that another try may not meet again: the link broke, the server is starting, ending or
+# short of something, or gave way to another writer.
+PASSING = ("08", "40", "53", "57")
 
 
 class Row(tuple[Any, ...]):
@@ -177,8 +173,8 @@ class PostgresDatabase(Database):
                     answer = self._attempt(job, user, writing, give_up)
                     self.trouble = ""
                     return answer
-                except PASSING as error:
-                    if time.monotonic() + pause > give_up or isinstance(error, psycopg.errors.QueryCanceled):
+                except (psycopg.Error, PoolTimeout) as error:
+                    if time.monotonic() + pause > give_up or not _passes(error):
                         raise
                     if not isinstance(error, psycopg.errors.TransactionRollback):
                         self._note(error)
@@ -242,12 +238,19 @@ class PostgresDatabase(Database):
     @override
     def restore(self, path: Path) -> None:
         try:
-            file = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise StoreUnavailable(f"{path} is no backup of this database: {error}.") from error
-        with file, self._explained(), self._owner(writing=True) as connection:
+            with zipfile.ZipFile(path) as file:
+                self._restore(file, path)
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise StoreUnavailable(
+                f"{path} is no whole backup of this database: {error}. Nothing was changed."
+            ) from error
+
+    def _restore(self, file: zipfile.ZipFile, path: Path) -> None:
+        with self._explained(), self._owner(writing=True) as connection:
             tables = _tables(connection)
-            if set(file.namelist()) != {f"{table}.copy" for table in tables}:
+            versions = [str(number) for number, _ in migrations("postgresql")]
+            names = {f"{table}.copy" for table in tables}
+            if set(file.namelist()) != names or _versions(file) != versions:
                 raise StoreUnavailable(
                     f"{path} was made by another version of this app. Nothing was changed."
                 )
@@ -322,21 +325,35 @@ class PostgresDatabase(Database):
             yield
         except psycopg.errors.QueryCanceled as error:
             raise StoreUnavailable(f"The database {self.place} took too long to answer. Retry.") from error
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+        except (psycopg.Error, PoolTimeout, UnicodeEncodeError) as error:
+            if not _passes(error):
+                raise self._refusal(error) from error
             self._note(error)
             raise StoreUnavailable(
                 f"The database {self.place} cannot be reached: {_first_line(error)}. Nothing is lost; "
                 "retry when it is back."
             ) from error
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise StoreUnavailable(
+
+    def _refusal(self, error: Exception) -> StorageError:
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            return StoreUnavailable(
                 f"The database {self.place} does not allow this: {_first_line(error)}. Give its role the "
                 f"right to create and use the schema {SCHEMA}."
-            ) from error
-        except psycopg.DataError as error:
-            raise StorageError(f"This text cannot be stored: {_first_line(error)}.") from error
-        except psycopg.Error as error:
-            raise StoreUnavailable(f"The database {self.place} failed: {_first_line(error)}.") from error
+            )
+        if isinstance(error, (psycopg.DataError, UnicodeEncodeError)):
+            return StorageError(f"This text cannot be stored: {_first_line(error)}.")
+        return StoreUnavailable(f"The database {self.place} failed: {_first_line(error)}.")
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the same may go well a moment later."""
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return False
+    if not isinstance(error, psycopg.Error):
+        return isinstance(error, PoolTimeout)
+    if error.sqlstate is None:
+        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    return error.sqlstate.startswith(PASSING)
 
 
 def _opening(begin: str, user: str | None) -> sql.Composed:
@@ -369,6 +386,11 @@ def _own_role(connection: psycopg.Connection[Any]) -> bool:
         logger.warning("This database role is not bound by row-level security and may not make one that is.")
         return False
     return True
+
+
+def _versions(file: zipfile.ZipFile) -> list[str]:
+    rows = file.read("schema_version.copy").decode().splitlines()
+    return sorted((row.split("\t")[0] for row in rows), key=int)
 
 
 def _guard_rows(connection: psycopg.Connection[Any], table: sql.Identifier, *, on: bool) -> None:

@@ -19,7 +19,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 from storage.database import Database, Job, migrations
-from storage.errors import StoreUnavailable
+from storage.errors import StorageError, StoreUnavailable
 
 T = TypeVar("T")
 BUSY_MILLISECONDS = 10_000
@@ -130,11 +130,10 @@ class SqliteDatabase(Database):
         def run(connection: SqliteConnection) -> None:
             source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
             try:
-                problems = _damage(source)
-                if problems or _version(source) == 0:
+                problems = _damage(source) or _foreign(source)
+                if problems:
                     raise StoreUnavailable(
-                        f"{path} is no whole backup of this app ({'; '.join(problems) or 'other tables'}). "
-                        "Nothing was changed."
+                        f"{path} is no whole backup of this app ({'; '.join(problems)}). Nothing was changed."
                     )
                 source.backup(connection)
             finally:
@@ -178,7 +177,7 @@ class SqliteDatabase(Database):
     def _finish_at_once(self, job: Job[T], then: Callable[[T], None] | None) -> T:
         try:
             return self._transact(self._hasty, job, then)
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (sqlite3.DatabaseError, OSError, UnicodeEncodeError) as error:
             raise self._explanation(error) from error
         finally:
             self._writing.release()
@@ -282,10 +281,12 @@ class SqliteDatabase(Database):
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (sqlite3.DatabaseError, OSError, UnicodeEncodeError) as error:
             raise self._explanation(error) from error
 
-    def _explanation(self, error: Exception) -> StoreUnavailable:
+    def _explanation(self, error: Exception) -> StorageError:
+        if isinstance(error, UnicodeEncodeError):
+            return StorageError(f"This text cannot be stored: {error}.")
         return StoreUnavailable(
             f"The store {self.path} cannot be used: {error}. Check that the folder exists, is "
             "writable and has space, or set ASSISTANT_HOME to another folder."
@@ -307,6 +308,15 @@ def _damage(connection: sqlite3.Connection) -> list[str]:
     except sqlite3.DatabaseError as error:
         return [str(error)]
     return found + [f"a row of {row[0]} refers to a missing row of {row[2]}" for row in broken]
+
+
+def _foreign(connection: sqlite3.Connection) -> list[str]:
+    """Why a whole file cannot take the store's place."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'adk_sessions'").fetchone() is None:
+        return ["other tables"]
+    if not 1 <= _version(connection) <= migrations("sqlite")[-1][0]:
+        return ["from a newer version"]
+    return []
 
 
 def statements(script: str) -> Iterator[str]:
