@@ -5,6 +5,7 @@ written with the event. Every word of a query has to occur, the last one also as
 """
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from storage.database import Connection
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from google.adk.events.event import Event
 
 LONGEST_TEXT = 200_000
+LONGEST_WORD = 200
 MOST_WORDS = 12
+WORD = re.compile(r"[^\W_]+")
 
 
 def index_words(connection: Connection, sequence: int, event: "Event") -> None:
@@ -25,7 +28,7 @@ def index_words(connection: Connection, sequence: int, event: "Event") -> None:
     if text:
         connection.execute(
             "UPDATE adk_events SET words = to_tsvector('simple', ?) WHERE sequence = ?",
-            (text.replace("\0", " "), sequence),
+            (" ".join(WORD.findall(_without_accents(text))), sequence),
         )
 
 
@@ -54,7 +57,7 @@ def matching(connection: Connection, query: str) -> tuple[str, list[str]]:
 
     The words may be spread over a session's title and messages only if one of them holds them all.
     """
-    words = re.findall(r"\w+", query.lower())[:MOST_WORDS]
+    words = [word[:LONGEST_WORD] for word in WORD.findall(query.lower())[:MOST_WORDS]]
     if not words:
         return "false" if query.strip() else "true", []
     if connection.dialect == "sqlite":
@@ -64,9 +67,20 @@ def matching(connection: Connection, query: str) -> tuple[str, list[str]]:
             " WHERE words MATCH ?)",
             [terms],
         )
-    terms = " & ".join([*(f"'{word}'" for word in words[:-1]), f"'{words[-1]}':*"])
     return (
-        "(to_tsvector('simple', s.title) @@ ?::tsquery OR s.key IN"
+        "(title_words(s.title) @@ ?::tsquery OR s.key IN"
         " (SELECT e.session_key FROM adk_events e WHERE e.words @@ ?::tsquery))",
-        [terms, terms],
+        [_tsquery(words), _tsquery(WORD.findall(_without_accents(" ".join(words))))],
     )
+
+
+def _tsquery(words: list[str]) -> str:
+    return " & ".join([*(f"'{word}'" for word in words[:-1]), *(f"'{word}':*" for word in words[-1:])])
+
+
+def _without_accents(text: str) -> str:
+    """As SQLite's index has them, so that a search finds the same on both."""
+    if text.isascii():
+        return text.lower()
+    parts = unicodedata.normalize("NFKD", text.lower())
+    return "".join(part for part in parts if not unicodedata.combining(part))
