@@ -126,6 +126,6 @@ def test_the_summary_view_and_the_exact_columns(store: Store) -> None:
     full = store.database.read(lambda c: c.execute("SELECT * FROM session_states").fetchone(), user=None)
     assert set(full.keys()) == {
         "id", "session_id", "user_id", "created_at", "updated_at", "thread_id", "run_id",
-        "user_prompt", "topic", "difficulty", "problem_description", "problem_tests", "code", "tests_passed", "code_attempts",
-        "problem_attempts", "workflow_status",
+        "user_prompt", "topic", "difficulty", "problem_description", "problem_tests", "code",
+        "tests_passed", "code_attempts", "problem_attempts", "workflow_status",
     }  # fmt: skip
