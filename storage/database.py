@@ -137,6 +137,23 @@ def open_database(url: str) -> Database:
     return SqliteDatabase(sqlite_path(url))
 
 
+def stored_version(url: str) -> int:
+    """The schema version of what is at `url`, 0 when nothing of ours is there; nothing is made or changed.
+
+    Raises StoreUnavailable when it cannot be read or is another program's, and StorageError for another
+    kind of URL.
+    """
+    from storage.urls import is_postgres, sqlite_path
+
+    if is_postgres(url):
+        from storage import postgres
+
+        return postgres.stored_version(url)
+    from storage import sqlite
+
+    return sqlite.stored_version(sqlite_path(url))
+
+
 def migrations(dialect: str) -> list[tuple[int, str]]:
     """Numbered scripts of a dialect, in order."""
     files = sorted((MIGRATIONS / dialect).glob("*.sql"))

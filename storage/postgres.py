@@ -237,20 +237,9 @@ class PostgresDatabase(Database):
 
     @override
     def restore(self, path: Path) -> None:
-        try:
-            with zipfile.ZipFile(path) as file:
-                self._restore(file, path)
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise StoreUnavailable(
-                f"{path} is no whole backup of this database: {error}. Nothing was changed."
-            ) from error
-
-    def _restore(self, file: zipfile.ZipFile, path: Path) -> None:
-        with self._explained(), self._owner(writing=True) as connection:
+        with _whole_zip(path) as file, self._explained(), self._owner(writing=True) as connection:
             tables = _tables(connection)
-            versions = [str(number) for number, _ in migrations("postgresql")]
-            names = {f"{table}.copy" for table in tables}
-            if set(file.namelist()) != names or _versions(file) != versions:
+            if set(file.namelist()) != {f"{table}.copy" for table in tables} or _version(file) != _newest():
                 raise StoreUnavailable(
                     f"{path} was made by another version of this app. Nothing was changed."
                 )
@@ -356,6 +345,23 @@ def _passes(error: BaseException) -> bool:
     return error.sqlstate.startswith(PASSING)
 
 
+def stored_version(url: str) -> int:
+    """The schema version of a database, 0 when it has none of our tables.
+
+    Raises StoreUnavailable when it cannot be read.
+    """
+    try:
+        with psycopg.connect(url, autocommit=True, **LINK) as connection:  # type: ignore[arg-type]
+            found = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.schema_version",)).fetchone()
+            if found is None or found[0] is None:
+                return 0
+            row = connection.execute(f"SELECT max(version) FROM {SCHEMA}.schema_version").fetchone()
+            return int(row[0] or 0) if row else 0
+    except psycopg.Error as error:
+        place = without_password(url)
+        raise StoreUnavailable(f"The database {place} cannot be read: {_first_line(error)}.") from error
+
+
 def _opening(begin: str, user: str | None) -> sql.Composed:
     return sql.SQL(
         "{}, set_config('assistant.everyone', {}, true), set_config('assistant.user', {}, true)"
@@ -388,9 +394,32 @@ def _own_role(connection: psycopg.Connection[Any]) -> bool:
     return True
 
 
-def _versions(file: zipfile.ZipFile) -> list[str]:
-    rows = file.read("schema_version.copy").decode().splitlines()
-    return sorted((row.split("\t")[0] for row in rows), key=int)
+def _whole_zip(path: Path) -> zipfile.ZipFile:
+    """A backup whose every byte was checked. Raises StoreUnavailable."""
+    if not path.is_file():
+        raise StoreUnavailable(f"{path} is no file.")
+    try:
+        file = zipfile.ZipFile(path)
+        damaged = file.testzip()
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise StoreUnavailable(
+            f"{path} is no whole backup of this database: {error}. Nothing was changed."
+        ) from error
+    if damaged:
+        raise StoreUnavailable(
+            f"{path} is no whole backup of this database: {damaged} is damaged. Nothing was changed."
+        )
+    return file
+
+
+def _version(file: zipfile.ZipFile) -> int:
+    """The newest schema version that a backup has gone through."""
+    rows = file.read("schema_version.copy").splitlines()
+    return max((int(row.split(b"\t")[0]) for row in rows), default=0)
+
+
+def _newest() -> int:
+    return migrations("postgresql")[-1][0]
 
 
 def _guard_rows(connection: psycopg.Connection[Any], table: sql.Identifier, *, on: bool) -> None:

@@ -79,6 +79,15 @@ def span(row_key: int) -> tuple[int, int]:
     return row_key << 32, (row_key + 1) << 32
 
 
+def counts(connection: Connection) -> dict[str, float]:
+    """How many sessions, events and state keys are stored."""
+    tables = {"sessions": "adk_sessions", "events": "adk_events", "state_keys": "adk_state"}
+    return {
+        name: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for name, table in tables.items()
+    }
+
+
 def events_after(connection: Connection, row_key: int, sequence: int) -> list[tuple[int, str]]:
     """Rows (sequence, JSON) of a session beyond `sequence`, in append order."""
     low, high = span(row_key)

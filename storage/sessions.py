@@ -192,15 +192,7 @@ class DatabaseSessionService(BaseSessionService):
 
     def get_stats(self) -> dict[str, float]:
         """Counts of sessions, events and state keys, and the size on disk in MB."""
-        names = {"sessions": "adk_sessions", "events": "adk_events", "state_keys": "adk_state"}
-        stats: dict[str, float] = self._database.read(
-            lambda c: {
-                name: c.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for name, table in names.items()
-            },
-            user=None,
-        )
-        return stats | {"db_size_mb": self._database.size_bytes() / 1e6}
+        return self._database.read(rows.counts, user=None) | {"db_size_mb": self._database.size_bytes() / 1e6}
 
     def vacuum(self) -> None:
         """Gives the space of deleted rows back to the disk."""

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,9 +24,11 @@ from storage.errors import StorageError, StoreUnavailable
 T = TypeVar("T")
 BUSY_MILLISECONDS = 10_000
 # The queue's thread writes the log back into the file, because that waits for the disk.
-CHECKPOINT_WRITES = 1_000
+LOG_BYTES = 4 * 1024 * 1024
+WRITES_BETWEEN_LOOKS = 16
 READERS = 4
 CACHED_STATEMENTS = 256
+_OURS = {"schema_version", "adk_sessions"}
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -47,10 +49,12 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.place = str(path)
+        self._log = path.with_name(f"{path.name}-wal")
         self._writing = threading.Lock()
         self._counting = threading.Lock()
         self._queued = 0
         self._writes = 0
+        self._log_is_due = False
         self._local = threading.local()
         self._connections: list[SqliteConnection] = []
         self._connections_lock = threading.Lock()
@@ -116,6 +120,8 @@ class SqliteDatabase(Database):
             target = sqlite3.connect(partial)
             try:
                 connection.backup(target)
+                # One file holds it all, also when it lies on a disk that cannot be written.
+                target.execute("PRAGMA journal_mode = DELETE")
             finally:
                 target.close()
             partial.replace(path)
@@ -124,20 +130,13 @@ class SqliteDatabase(Database):
 
     @override
     def restore(self, path: Path) -> None:
-        if not path.is_file():
-            raise StoreUnavailable(f"{path} is no file.")
+        check_backup(path)
+        if path.samefile(self.path):
+            raise StoreUnavailable(f"{path} is the store itself. Name a backup of it.")
 
         def run(connection: SqliteConnection) -> None:
-            source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-            try:
-                problems = _damage(source) or _foreign(source)
-                if problems:
-                    raise StoreUnavailable(
-                        f"{path} is no whole backup of this app ({'; '.join(problems)}). Nothing was changed."
-                    )
+            with closing(open_read_only(path)) as source:
                 source.backup(connection)
-            finally:
-                source.close()
 
         self._outside_transaction(run)
         with self._explained():
@@ -206,14 +205,24 @@ class SqliteDatabase(Database):
         if then is not None:
             then(answer)
         self._writes += 1
-        if self._writes % CHECKPOINT_WRITES == 0:
+        if self._writes % WRITES_BETWEEN_LOOKS == 0 and not self._log_is_due and self._log_is_long():
+            self._log_is_due = True
             self._writer.submit(self._checkpoint)
         return answer
 
+    def _log_is_long(self) -> bool:
+        try:
+            return self._log.stat().st_size > LOG_BYTES
+        except OSError:
+            return False
+
     def _checkpoint(self) -> None:
         """Without a wait for readers; what they still need is written back the next time."""
-        with suppress(sqlite3.OperationalError):
-            self._patient.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        try:
+            with suppress(sqlite3.OperationalError):
+                self._patient.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            self._log_is_due = False
 
     def _snapshot(self, job: Job[T]) -> T:
         with self._explained():
@@ -245,6 +254,7 @@ class SqliteDatabase(Database):
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         return connection
 
     def _migrate(self) -> None:
@@ -310,13 +320,52 @@ def _damage(connection: sqlite3.Connection) -> list[str]:
     return found + [f"a row of {row[0]} refers to a missing row of {row[2]}" for row in broken]
 
 
-def _foreign(connection: sqlite3.Connection) -> list[str]:
-    """Why a whole file cannot take the store's place."""
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'adk_sessions'").fetchone() is None:
-        return ["other tables"]
-    if not 1 <= _version(connection) <= migrations("sqlite")[-1][0]:
-        return ["from a newer version"]
-    return []
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing; rows are read by name, on any thread."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def stored_version(path: Path) -> int:
+    """The schema version of a file, 0 when it is empty or missing.
+
+    Raises StoreUnavailable when it cannot be read or is another program's.
+    """
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            return 0
+        with closing(open_read_only(path)) as connection:
+            tables = _tables(connection)
+            version = _version(connection) if tables >= _OURS else 0
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise StoreUnavailable(f"{path} cannot be read: {error}.") from error
+    if tables and version == 0:
+        raise StoreUnavailable(f"{path} is a database of another program.")
+    return version
+
+
+def check_backup(path: Path) -> None:
+    """Raises StoreUnavailable unless the file is a whole backup that this version can read."""
+    if not path.is_file():
+        raise StoreUnavailable(f"{path} is no file.")
+    try:
+        version = stored_version(path)
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"{error} Nothing was changed.") from error
+    if version > migrations("sqlite")[-1][0]:
+        raise StoreUnavailable(f"{path} was written by a newer version of this app. Nothing was changed.")
+    with closing(open_read_only(path)) as source:
+        problems = _damage(source) if version else ["it is empty"]
+    if problems:
+        raise StoreUnavailable(
+            f"{path} is no whole backup of this app ({'; '.join(problems[:3])}). Nothing was changed."
+        )
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def statements(script: str) -> Iterator[str]:
