@@ -24,7 +24,7 @@ from storage.errors import StorageError, StoreUnavailable
 T = TypeVar("T")
 BUSY_MILLISECONDS = 10_000
 # The queue's thread writes the log back into the file, because that waits for the disk.
-LOG_BYTES = 4 * 1024 * 1024
+LOG_BYTES = 16 * 1024 * 1024
 WRITES_BETWEEN_LOOKS = 16
 READERS = 4
 CACHED_STATEMENTS = 256
@@ -217,9 +217,9 @@ class SqliteDatabase(Database):
             return False
 
     def _checkpoint(self) -> None:
-        """Without a wait for readers; what they still need is written back the next time."""
+        """Without a wait for readers; writers queue, as only a log that is written back whole starts anew."""
         try:
-            with suppress(sqlite3.OperationalError):
+            with self._writing, suppress(sqlite3.OperationalError):
                 self._patient.execute("PRAGMA wal_checkpoint(PASSIVE)")
         finally:
             self._log_is_due = False
