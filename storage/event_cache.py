@@ -5,8 +5,11 @@ once and a later read fetches only rows from the last one known on. That row has
 restore, by whichever process, the events are read anew.
 """
 
+import functools
 import gc
+import json
 import logging
+import operator
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
@@ -24,6 +27,7 @@ LIMIT_BYTES = 256 * 1024 * 1024
 # Measured on messages of some hundred characters.
 MEMORY_PER_JSON_BYTE = 7
 BULK = 200
+UNREAD_FIELDS = "assistant:unread_fields"
 # A session's row key and the moment it was made: a database may use the key of a deleted session again.
 CacheKey = tuple[int, float]
 Rows = Sequence[tuple[int, str]]
@@ -114,9 +118,10 @@ class EventCache:
 
 
 def parse(rows: Rows) -> list[tuple[int, Event]]:
-    """Events from JSON; one that this ADK version cannot read is skipped with a log line.
+    """Events from JSON; one that this ADK version cannot read even in part is skipped with a log line.
 
-    The row stays stored, so that a newer version reads it again. The garbage collector pauses for a
+    The row stays stored, so that a newer version reads it again. Fields of a newer version are named in the
+    event's `custom_metadata`. The garbage collector pauses for a
     bulk parse: it makes a third of the time.
     """
     pause = len(rows) > BULK and gc.isenabled()
@@ -133,8 +138,21 @@ def _parse_one(data: str) -> Event | None:
     try:
         return Event.model_validate_json(data)
     except ValidationError as error:
-        fields = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
-        logger.warning(
-            "An event cannot be read by this version of google-adk; it is kept. Fields: %s", fields
-        )
+        return _parse_known(data, error)
+
+
+def _parse_known(data: str, error: ValidationError) -> Event | None:
+    """An event of a newer ADK without the fields that this one does not have; the row keeps them."""
+    unknown = [problem["loc"] for problem in error.errors() if problem["type"] == "extra_forbidden"]
+    try:
+        record = json.loads(data)
+        for *path, name in unknown:
+            del functools.reduce(operator.getitem, path, record)[name]
+        event = Event.model_validate(record)
+    except (ValueError, LookupError, TypeError):
+        logger.warning("An event cannot be read by this version of google-adk; it is kept: %s", error)
         return None
+    names = sorted(".".join(map(str, place)) for place in unknown)
+    logger.warning("An event of a newer google-adk is read without %s, which is kept.", ", ".join(names))
+    event.custom_metadata = {**(event.custom_metadata or {}), UNREAD_FIELDS: names}
+    return event

@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.database import Connection, open_database
+from storage.event_cache import UNREAD_FIELDS
 from storage.sessions import DatabaseSessionService
 from storage.window import History
 
@@ -216,12 +217,27 @@ async def test_the_same_event_again_changes_nothing_and_another_with_its_id_is_r
         await service.append_event(session, event("different", id="same"))
 
 
-async def test_an_event_of_a_newer_version_is_kept_and_skipped(
-    service: DatabaseSessionService, url: str, caplog: pytest.LogCaptureFixture
+NEWER = {
+    "with an unknown field": (
+        {
+            "author": "a",
+            "content": {"parts": [{"text": "new", "part_of_the_future": 1}]},
+            "actions": {"state_delta": {"k": 1}, "a_field_of_the_future": {"deep": [1]}},
+        },
+        ["one", "new", "two"],
+    ),
+    "of a shape that is unknown": ({"author": "a", "content": "a string of the future"}, ["one", "two"]),
+}
+
+
+@pytest.mark.parametrize("name", NEWER)
+async def test_an_event_of_a_newer_version_is_kept_read_as_far_as_it_goes_and_said(
+    name: str, service: DatabaseSessionService, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    record, expected = NEWER[name]
     session = await service.create_session(app_name=APP, user_id="u")
     await service.append_event(session, event("one"))
-    newer = '{"author": "a", "actions": {"a_field_of_the_future": 1}}'
+    newer = json.dumps(record)
 
     def insert(connection: Connection) -> None:
         connection.execute(
@@ -233,12 +249,19 @@ async def test_an_event_of_a_newer_version_is_kept_and_skipped(
 
     database = open_database(url)
     database.write(insert, user=None)
-    database.close()
     session = await get(service, session.id)
     await service.append_event(session, event("two"))
-    assert texts(await get(service, session.id)) == ["one", "two"]
-    assert "cannot be read" in caplog.text
-    assert await service.get_event_count(app_name=APP, user_id="u", session_id=session.id) == 3
+    stored = await get(service, session.id)
+    assert texts(stored) == expected
+    assert "newer google-adk" in caplog.text or "cannot be read" in caplog.text
+    if len(expected) == 3:
+        noted = (stored.events[1].custom_metadata or {})[UNREAD_FIELDS]
+        assert noted == ["actions.a_field_of_the_future", "content.parts.0.part_of_the_future"]
+    kept = database.read(
+        lambda c: c.execute("SELECT event_data FROM adk_events WHERE id = 'new'").fetchone()[0], user=None
+    )
+    assert kept == newer
+    database.close()
 
 
 async def test_the_window_never_cuts_a_call_from_its_answer(service: DatabaseSessionService) -> None:
