@@ -21,12 +21,14 @@ import dataclasses
 import datetime as dt
 import enum
 import math
+import time
 from collections.abc import Generator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from google.adk.events.event import Event
+    from pydantic import BaseModel
 
 MAX_DEPTH = 60
 
@@ -51,7 +53,30 @@ def make_json_safe(event: "Event") -> str:
         event.custom_metadata = to_json_safe(event.custom_metadata)
     if event.output is not None:
         event.output = to_json_safe(event.output)
-    return event.model_dump_json(exclude_none=True)
+    if not math.isfinite(event.timestamp):
+        event.timestamp = time.time()
+    try:
+        return event.model_dump_json(exclude_none=True)
+    except ValueError:
+        _clean_fields(event)
+        return event.model_dump_json(exclude_none=True)
+
+
+def _clean_fields(model: "BaseModel") -> None:
+    """Replaces what is no JSON wherever it is; costs more than the few fields where it is common."""
+    for name in model.model_fields_set:
+        setattr(model, name, _cleaned(getattr(model, name)))
+
+
+def _cleaned(value: Any) -> Any:
+    if hasattr(value, "model_fields_set"):
+        _clean_fields(value)
+        return value
+    if isinstance(value, dict):
+        return {_key(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, (list, set)):
+        return type(value)(_cleaned(item) for item in value)
+    return value if isinstance(value, (bytes, enum.Enum)) else to_json_safe(value)
 
 
 def to_json_safe(value: Any, depth: int = 0) -> Any:
