@@ -1,7 +1,7 @@
 """The part of a long session that a turn needs, so that a turn costs the same at 10 and at 10,000 events.
 
-The last questions with all that followed; besides, from before them, the newest compactions and every
-long-running call that still waits for its answer. What a rewind took back is left out.
+The last questions with all that followed; besides, from before them, the newest compactions and the newest
+long-running calls that still wait for their answers. What a rewind took back is left out.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from storage.session_rows import span
 QUESTION, COMPACTION, WAITING_CALL, PERSONS_ANSWER, REWIND = 1, 2, 4, 8, 16
 SPECIAL_LIMIT = 400
 COMPACTIONS = 20
+WAITING_CALLS = 20
 LONGEST_TURN = 100
 
 
@@ -49,7 +50,9 @@ def marks_of(event: Event) -> int:
         return WAITING_CALL
     if event.author != "user":
         return 0
-    return PERSONS_ANSWER if event.get_function_responses() else QUESTION
+    if event.get_function_responses():
+        return PERSONS_ANSWER
+    return QUESTION if event.content and event.content.parts else 0
 
 
 def find_window(connection: Connection, row_key: int, questions: int) -> Window:
@@ -60,11 +63,7 @@ def find_window(connection: Connection, row_key: int, questions: int) -> Window:
         (*span(row_key), SPECIAL_LIMIT),
     ).fetchall()
     special = parse(list(reversed(specials)))
-    dropped = [
-        (_first_row(connection, row_key, target), sequence)
-        for sequence, event in special
-        if (target := event.actions.rewind_before_invocation_id)
-    ]
+    dropped = _rewound(connection, row_key, special)
     start = _start(connection, row_key, questions, dropped)
     window = Window(start, dropped, [])
     older = [(s, e) for s, e in special if s < start and window.keeps(s)]
@@ -74,12 +73,22 @@ def find_window(connection: Connection, row_key: int, questions: int) -> Window:
     return Window(start, dropped, [before[sequence] for sequence in sorted(before)])
 
 
-def _first_row(connection: Connection, row_key: int, invocation_id: str) -> int:
-    row = connection.execute(
-        "SELECT min(sequence) FROM adk_events WHERE sequence > ? AND sequence < ? AND invocation_id = ?",
-        (*span(row_key), invocation_id),
-    ).fetchone()
-    return int(row[0] or 0)
+def _rewound(connection: Connection, row_key: int, special: list[tuple[int, Event]]) -> list[tuple[int, int]]:
+    """Ranges of rows as ADK takes them back: the newest rewind first, and none that another one took back."""
+    ranges: list[tuple[int, int]] = []
+    low, end = span(row_key)
+    for sequence, event in reversed(special):
+        target = event.actions.rewind_before_invocation_id
+        if not target or sequence >= end:
+            continue
+        row = connection.execute(
+            "SELECT min(sequence) FROM adk_events WHERE sequence > ? AND sequence < ? AND invocation_id = ?",
+            (low, sequence, target),
+        ).fetchone()
+        if row[0] is not None:
+            end = int(row[0])
+            ranges.append((end, sequence))
+    return ranges
 
 
 def _start(connection: Connection, row_key: int, questions: int, dropped: list[tuple[int, int]]) -> int:
@@ -93,7 +102,7 @@ def _start(connection: Connection, row_key: int, questions: int, dropped: list[t
 
 
 def _waiting(connection: Connection, row_key: int, older: list[tuple[int, Event]]) -> list[tuple[int, Event]]:
-    """The turns of long-running calls that no person answered before the window."""
+    """The turns of the newest long-running calls that no person answered before the window."""
     answered = {
         response.id
         for _, event in older
@@ -101,9 +110,9 @@ def _waiting(connection: Connection, row_key: int, older: list[tuple[int, Event]
         for response in event.get_function_responses()
     }
     found: dict[int, Event] = {}
-    for sequence, event in older:
-        if (event.long_running_tool_ids or set()) - answered:
-            found |= dict(parse(_around(connection, row_key, sequence, event.invocation_id)))
+    calls = [(s, e) for s, e in older if (e.long_running_tool_ids or set()) - answered]
+    for sequence, event in calls[-WAITING_CALLS:]:
+        found |= dict(parse(_around(connection, row_key, sequence, event.invocation_id)))
     return list(found.items())
 
 
