@@ -386,7 +386,9 @@ def _own_role(connection: psycopg.Connection[Any]) -> bool:
                 connection.execute(f"CREATE ROLE {ROLE} NOLOGIN")
             connection.execute(f"GRANT {ROLE} TO current_user")
             connection.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {ROLE}")
-            connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA {SCHEMA} TO {ROLE}")
+            connection.execute(
+                f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {ROLE}"
+            )
             connection.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA {SCHEMA} TO {ROLE}")
     except psycopg.errors.InsufficientPrivilege:
         logger.warning("This database role is not bound by row-level security and may not make one that is.")

@@ -55,7 +55,8 @@ CREATE TABLE adk_state (
     session_key BIGINT REFERENCES adk_sessions (key) ON DELETE CASCADE,
     name TEXT NOT NULL,
     value TEXT NOT NULL,
-    CHECK ((scope = 'SESSION') = (session_key IS NOT NULL))
+    CHECK ((scope = 'SESSION') = (session_key IS NOT NULL)),
+    CHECK ((scope = 'USER') = (user_id <> ''))
 );
 CREATE UNIQUE INDEX adk_state_of_session ON adk_state (session_key, name)
     WHERE session_key IS NOT NULL;
@@ -169,7 +170,7 @@ ALTER TABLE adk_state ENABLE ROW LEVEL SECURITY;
 ALTER TABLE adk_state FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_rows ON adk_state USING (
     CASE scope
-        WHEN 'APP' THEN true
+        WHEN 'APP' THEN user_id = ''
         WHEN 'USER' THEN is_visible(substr(user_id, 3))
         ELSE EXISTS (SELECT 1 FROM adk_sessions s WHERE s.key = session_key)
     END
