@@ -151,22 +151,15 @@ class Datasets:
             ).fetchone()
             if same is not None:
                 return str(same["id"])
-            connection.execute(
+            values = (made_id, user_id, name, user_id, name, sha256, options_key, time.time())
+            # Another upload of the same name may have taken the version meanwhile.
+            while not connection.execute(
                 "INSERT INTO datasets (id, user_id, name, version, sha256, options_key, created_at,"
                 " record) VALUES (?, ?, ?, (SELECT coalesce(max(version), 0) + 1 FROM datasets"
-                " WHERE user_id = ? AND name = ?), ?, ?, ?, ?)",
-                (
-                    made_id,
-                    user_id,
-                    name,
-                    user_id,
-                    name,
-                    sha256,
-                    options_key,
-                    time.time(),
-                    json.dumps(record, allow_nan=False),
-                ),
-            )
+                " WHERE user_id = ? AND name = ?), ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (*values, json.dumps(record, allow_nan=False)),
+            ).rowcount:
+                pass
             return made_id
 
         dataset = self.get(user_id, self._database.write(insert, user=user_id))
