@@ -14,6 +14,7 @@ from typing import Any
 
 from storage.database import Connection, Database
 from storage.errors import NotAllowed, NotFound, SessionExpired
+from storage.jsonsafe import clean_text
 from storage.keys import SessionKey
 from storage.search import catch_up, is_behind, matching
 
@@ -173,14 +174,14 @@ class Conversations:
 
     def rename(self, key: SessionKey, title: str) -> None:
         """Sets the title, at most 200 characters of it. Raises ValueError for an empty one."""
-        title = " ".join(title.split())[:LONGEST_TITLE]
+        title = _one_line(title)
         if not title:
             raise ValueError("A title needs at least one character.")
         self._update(key, "title = ?", (title,))
 
     def set_title_if_empty(self, key: SessionKey, title: str) -> None:
         """Gives the title that the first question suggests."""
-        self._update(key, "title = CASE WHEN title = '' THEN ? ELSE title END", (title,))
+        self._update(key, "title = CASE WHEN title = '' THEN ? ELSE title END", (_one_line(title),))
 
     def set_mode(self, key: SessionKey, mode: str) -> None:
         """Sets `direct` or `code`. Raises ValueError for another word."""
@@ -202,7 +203,12 @@ class Conversations:
                 return
             if status not in ALLOWED[row["status"]]:
                 raise NotAllowed(f"A conversation that is {row['status']} cannot become {status}.")
-            connection.execute("UPDATE adk_sessions SET status = ? WHERE key = ?", (status, row["key"]))
+            # One that lay in the archive begins its idle time anew.
+            at = None if row["expires_after"] is None else time.time() + row["expires_after"]
+            connection.execute(
+                "UPDATE adk_sessions SET status = ?, expires_at = ? WHERE key = ?",
+                (status, at if status == "active" else row["expires_at"], row["key"]),
+            )
 
         self._database.write(change, user=key.user_id)
 
@@ -315,6 +321,10 @@ class _Listing:
         shown = rows[: self._limit]
         more = len(rows) > self._limit and shown
         return Page([_conversation(row) for row in shown], _encode(shown[-1]) if more else None)
+
+
+def _one_line(title: str) -> str:
+    return " ".join(clean_text(title.replace("\0", " ")).split())[:LONGEST_TITLE]
 
 
 def check_status(status: str) -> None:

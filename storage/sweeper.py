@@ -16,6 +16,8 @@ UNUSED = (
     " AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.session_key = s.key)"
     " AND NOT EXISTS (SELECT 1 FROM session_datasets d WHERE d.session_key = s.key)"
     " AND NOT EXISTS (SELECT 1 FROM adk_state a WHERE a.session_key = s.key)"
+    " AND NOT EXISTS (SELECT 1 FROM results r WHERE r.session_key = s.key)"
+    " AND s.metadata = '{}' AND s.status = 'active'"
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from storage.conversations import find_session, session_key, touch
 from storage.database import Connection, Database
 from storage.errors import StorageError
+from storage.jsonsafe import clean_text
 from storage.keys import SessionKey
 
 STATUSES = ("running", "completed", "stopped", "failed", "interrupted")
@@ -66,7 +67,7 @@ class TurnRecords:
         turn = TurnRecord(
             uuid.uuid4().hex,
             key,
-            question.replace("\0", ""),
+            clean_text(question.replace("\0", "")),
             mode,
             model,
             owner=owner,
