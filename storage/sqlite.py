@@ -105,6 +105,8 @@ class SqliteDatabase(Database):
     @override
     def vacuum(self) -> None:
         def run(connection: SqliteConnection) -> None:
+            # Words of deleted messages stay in the index until its parts are merged.
+            connection.execute("INSERT INTO words (words) VALUES ('optimize')")
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
