@@ -6,6 +6,7 @@ it ends, which a process number alone would not tell.
 
 import fcntl
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -18,8 +19,11 @@ class Owner:
         self.name = f"{self.folder_id}.{uuid.uuid4().hex}"
         self._folder = folder
         self._path = folder / f"{self.name}.lock"
-        self._file = self._path.open("w")
+        # Locked before it has the name that others look for.
+        unnamed = folder / f"{self.name}.new"
+        self._file = unnamed.open("w")
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        unnamed.rename(self._path)
 
     def alive(self) -> set[str]:
         """Names of the processes that run now; files of dead ones are removed."""
@@ -27,13 +31,13 @@ class Owner:
         for path in self._folder.glob("*.lock"):
             if path == self._path:
                 continue
-            with path.open("r+") as file:
+            with suppress(FileNotFoundError), path.open("r+") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     found.add(path.stem)
                     continue
-                path.unlink(missing_ok=True)
+                path.unlink()
         return found
 
     def close(self) -> None:
