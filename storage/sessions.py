@@ -35,6 +35,8 @@ from storage.search import index_words
 from storage.urls import sqlite_path
 from storage.window import QUESTION, History, find_window, marks_of
 
+MOST_TOKENS = 1_000_000_000
+
 
 class DatabaseSessionService(BaseSessionService):
     """Drop-in for ADK's session services; one object serves all threads and event loops.
@@ -291,7 +293,8 @@ def _append(connection: Connection, key: SessionKey, session: Session, event: Ev
     if event.actions and event.actions.state_delta:
         rows.write_state(connection, key, row_key, event.actions.state_delta)
     usage = event.usage_metadata
-    tokens = (usage.total_token_count or 0) if usage else 0
+    # A server may report anything.
+    tokens = min(max(usage.total_token_count or 0, 0), MOST_TOKENS) if usage else 0
     revision, updated_at = rows.bump(
         connection, row_key, event.timestamp, now, turns=int(marks == QUESTION), tokens=tokens
     )
@@ -301,13 +304,23 @@ def _append(connection: Connection, key: SessionKey, session: Session, event: Ev
 def _held_revision(connection: Connection, key: SessionKey, session: Session) -> int:
     """The revision that the writer has read; -1 for one that is behind.
 
-    A Session built by hand has no revision; its update time must then not be behind.
+    A Session built by hand has no revision; its update time must then not be behind, or its last event be
+    the last one stored, as ADK's own service has it.
     """
     marker = session._storage_update_marker
     if marker is not None:
         return int(marker) if marker.isdecimal() else -1
     row = rows.find(connection, key)
-    return -1 if row is None or session.last_update_time < row["updated_at"] else int(row["revision"])
+    if row is None:
+        return -1
+    if session.last_update_time < row["updated_at"]:
+        last = connection.execute(
+            "SELECT id FROM adk_events WHERE sequence > ? AND sequence < ? ORDER BY sequence DESC LIMIT 1",
+            rows.span(row["key"]),
+        ).fetchone()
+        if last is None or not session.events or last[0] != session.events[-1].id:
+            return -1
+    return int(row["revision"])
 
 
 def _not_added(
@@ -328,7 +341,9 @@ def _not_added(
         return _Appended(row["revision"], row["updated_at"], new=False, newest=newest)
     check_open(row, key.session_id)
     if _held_revision(connection, key, session) != row["revision"]:
-        raise StaleSessionError("The session was changed since it was read. Read it again and retry.")
+        raise StaleSessionError(
+            "The session has been modified in storage since it was loaded. Read it again and retry."
+        )
     raise AlreadyExistsError(f"Another event with id {event.id} is already stored.")
 
 
