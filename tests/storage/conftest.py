@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,8 +19,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as started:
+def server() -> Iterator[PostgresServer]:
+    # Another run of pytest would take pytest's own folder away from the server's user.
+    with TemporaryDirectory() as folder, postgres(Path(folder)) as started:
         yield started
 
 
