@@ -100,7 +100,7 @@ class SqliteDatabase(Database):
 
     @override
     def size_bytes(self) -> int:
-        return self.path.stat().st_size
+        return self.path.stat().st_size + self._log_bytes()
 
     @override
     def vacuum(self) -> None:
@@ -117,18 +117,17 @@ class SqliteDatabase(Database):
         if path.exists():
             raise StoreUnavailable(f"{path} exists already. Name a new file for the backup.")
 
-        def run(connection: SqliteConnection) -> None:
-            partial = path.with_name(path.name + ".partial")
-            target = sqlite3.connect(partial)
+        partial = path.with_name(path.name + ".partial")
+        # A connection of its own, so that nobody who writes waits for it.
+        with self._explained(), closing(self._connect()) as source:
             try:
-                connection.backup(target)
-                # One file holds it all, also when it lies on a disk that cannot be written.
-                target.execute("PRAGMA journal_mode = DELETE")
+                with closing(sqlite3.connect(partial)) as target:
+                    source.backup(target)
+                    # One file holds it all, also when it lies on a disk that cannot be written.
+                    target.execute("PRAGMA journal_mode = DELETE")
+                partial.replace(path)
             finally:
-                target.close()
-            partial.replace(path)
-
-        self._outside_transaction(run)
+                partial.unlink(missing_ok=True)
 
     @override
     def restore(self, path: Path) -> None:
@@ -207,16 +206,20 @@ class SqliteDatabase(Database):
         if then is not None:
             then(answer)
         self._writes += 1
-        if self._writes % WRITES_BETWEEN_LOOKS == 0 and not self._log_is_due and self._log_is_long():
+        if (
+            self._writes % WRITES_BETWEEN_LOOKS == 0
+            and not self._log_is_due
+            and self._log_bytes() > LOG_BYTES
+        ):
             self._log_is_due = True
             self._writer.submit(self._checkpoint)
         return answer
 
-    def _log_is_long(self) -> bool:
+    def _log_bytes(self) -> int:
         try:
-            return self._log.stat().st_size > LOG_BYTES
-        except OSError:
-            return False
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _checkpoint(self) -> None:
         """Without a wait for readers; writers queue, as only a log that is written back whole starts anew."""

@@ -35,6 +35,8 @@ def sqlite_path(url: str | None) -> Path:
             f"Sessions are kept in SQLite or PostgreSQL: give a path, sqlite:///path or "
             f"postgresql://user@server/database, not a {parsed.scheme} URL."
         )
+    if parsed.query:
+        raise StorageError(f"A SQLite URL is a path alone: leave out ?{parsed.query}.")
     return Path(unquote(parsed.path)[1:])
 
 
