@@ -6,6 +6,7 @@ writer is always told. The revision a writer holds is renewed before the next ap
 begin, so concurrent appends to the same Session object queue instead of refusing each other.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable
@@ -140,7 +141,10 @@ class DatabaseSessionService(BaseSessionService):
     async def delete_session(self, *, app_name: str, user_id: str, session_id: str) -> None:
         """Deletes the session and all that hangs on it; nothing happens if there is none."""
         key = SessionKey(app_name, user_id, session_id.strip())
-        cache_key = await self._database.awrite(lambda c: _delete(c, key), user=user_id)
+        # On another thread, because a long session takes a while.
+        cache_key = await asyncio.to_thread(
+            self._database.write, lambda c: _delete(c, key), user=user_id, patient=True
+        )
         if cache_key is not None:
             self._cache.forget(cache_key)
 
