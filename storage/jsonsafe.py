@@ -6,8 +6,8 @@
 | NumPy scalar | the Python number, string or boolean it holds |
 | NumPy array, set, tuple, generator | list (sets sorted by text) |
 | Decimal | string, so that no digit is lost |
-| date, time, datetime, pandas.Timestamp | ISO 8601 string |
-| timedelta | seconds as a number |
+| date, time, datetime, pandas.Timestamp, NumPy's datetime64 | ISO 8601 string |
+| timedelta, also NumPy's | seconds as a number |
 | bytes | UTF-8 text, else base64 |
 | text with half a character (a lone surrogate) | `?` in its place |
 | DataFrame | list of records; Series: list |
@@ -149,6 +149,9 @@ def _by_library(value: Any, depth: int) -> Any:
         return to_json_safe(fields, depth + 1)
     if hasattr(value, "model_dump"):
         return to_json_safe(value.model_dump(), depth + 1)
+    if type(value).__module__ == "numpy" and value.dtype.kind in "mM":
+        # Nanoseconds would become a plain number.
+        value = value.astype(f"{'timedelta64' if value.dtype.kind == 'm' else 'datetime64'}[us]")
     if hasattr(value, "tolist"):  # NumPy scalars and arrays, pandas Series
         plain = value.tolist()
         return to_json_safe(plain, depth + 1) if type(plain) is not type(value) else str(value)

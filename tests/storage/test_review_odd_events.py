@@ -10,6 +10,7 @@ from google.adk.events.event_actions import EventActions
 from google.adk.tools.tool_confirmation import ToolConfirmation
 from google.genai import types
 
+from storage.jsonsafe import to_json_safe
 from storage.sessions import DatabaseSessionService
 
 APP = "app"
@@ -52,3 +53,16 @@ async def test_an_odd_event_is_stored_and_read(name: str, service: DatabaseSessi
     assert found is not None
     assert [e.model_dump_json() for e in found.events] == [e.model_dump_json() for e in session.events]
     assert "\ud83d" not in str(found.events[0].model_dump())
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.datetime64("2024-01-02T03:04", "ns"), "2024-01-02T03:04:00"),
+        (np.array(["2024-01-02", "NaT"], dtype="datetime64[ns]"), ["2024-01-02T00:00:00", None]),
+        (np.datetime64("NaT"), None),
+        (np.timedelta64(1_500, "ms").astype("timedelta64[ns]"), 1.5),
+    ],
+)
+def test_moments_of_numpy_are_moments(value: Any, expected: Any) -> None:
+    assert to_json_safe(value) == expected
