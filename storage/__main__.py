@@ -119,7 +119,7 @@ def import_adk(given: argparse.Namespace) -> int:
         _complain(sentence)
     _say(
         f"{done.sessions} sessions with {done.events} events imported; {done.known} sessions were here "
-        f"already; {done.unreadable} events that this version of ADK cannot read were kept; "
+        f"already; {done.unreadable} events that this version of ADK cannot read whole were kept; "
         f"{len(done.broken)} broken rows and {done.strays} events of no session were left out"
     )
     return 1 if done.broken else 0

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from google.adk.events.event import Event
-from pydantic import ValidationError
-
 from storage import session_rows as rows
 from storage.adk_files import AdkFile, Row
 from storage.copies import insert_event
 from storage.database import Connection, Database
 from storage.errors import StorageError, StoreUnavailable
+from storage.event_cache import UNREAD_FIELDS, parse_event
 from storage.keys import SessionKey
 from storage.window import QUESTION, marks_of
 
@@ -137,7 +135,7 @@ def _add_session(
 
 def _add_event(connection: Connection, row_key: int, row: Row, tally: _Tally) -> None:
     data = _whole(row)
-    event = _parse(data)
+    event = parse_event(data)
     try:
         added = insert_event(connection, row_key, tally.events + 1, data, event)
     except (ValueError, TypeError) as error:
@@ -145,19 +143,13 @@ def _add_event(connection: Connection, row_key: int, row: Row, tally: _Tally) ->
     if not added:
         raise _Broken("another event has its id.")
     tally.events += 1
-    if event is None:
+    if event is None or UNREAD_FIELDS in (event.custom_metadata or {}):
         tally.unreadable += 1
+    if event is None:
         return
     usage = event.usage_metadata
     tally.turns += marks_of(event) == QUESTION
     tally.tokens += max((usage.total_token_count or 0) if usage else 0, 0)
-
-
-def _parse(data: str) -> Event | None:
-    try:
-        return Event.model_validate_json(data)
-    except ValidationError:
-        return None
 
 
 def _whole(row: Row) -> str:

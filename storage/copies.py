@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.adk.events.event import Event
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from storage import session_rows as rows
 from storage.conversations import find_session
 from storage.database import Connection, Database
 from storage.errors import InvalidExport, StorageError
+from storage.event_cache import parse_event
 from storage.keys import SessionKey
 from storage.search import index_words
 from storage.window import marks_of
@@ -173,10 +174,7 @@ def _event_row(data: str) -> tuple[str, Event | None]:
         float(record.get("timestamp") or 0.0)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidExport("The file holds an event that cannot be read. Nothing was imported.") from error
-    try:
-        return data, Event.model_validate_json(data)
-    except ValidationError:
-        return data, None
+    return data, parse_event(data)
 
 
 def _own_state(state: dict[str, Any]) -> dict[str, Any]:

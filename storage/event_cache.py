@@ -128,13 +128,14 @@ def parse(rows: Rows) -> list[tuple[int, Event]]:
     if pause:
         gc.disable()
     try:
-        return [(row[0], event) for row in rows if (event := _parse_one(row[1])) is not None]
+        return [(row[0], event) for row in rows if (event := parse_event(row[1])) is not None]
     finally:
         if pause:
             gc.enable()
 
 
-def _parse_one(data: str) -> Event | None:
+def parse_event(data: str) -> Event | None:
+    """One event; None when this ADK version cannot read it even in part."""
     try:
         return Event.model_validate_json(data)
     except ValidationError as error:
