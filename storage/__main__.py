@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 it could not be done or something is damaged, 2 the comman
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
@@ -110,6 +111,8 @@ def import_adk(given: argparse.Namespace) -> int:
     from storage.adk_files import AdkFile
 
     stored_version(given.url)
+    # Its sentences are counted below.
+    logging.getLogger("storage.event_cache").setLevel(logging.ERROR)
     with (
         closing(AdkFile(sqlite_path(given.file), given.app)) as file,
         closing(open_database(given.url)) as database,

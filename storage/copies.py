@@ -19,7 +19,7 @@ from storage.database import Connection, Database
 from storage.errors import InvalidExport, StorageError
 from storage.event_cache import parse_event
 from storage.keys import SessionKey
-from storage.search import index_words
+from storage.search import words_column
 from storage.window import marks_of
 
 ID = r"[0-9a-f]{32}"
@@ -154,17 +154,16 @@ def insert_event(connection: Connection, row_key: int, number: int, data: str, e
     """
     sequence = rows.span(row_key)[0] + number
     record = json.loads(data)
+    column, words, texts = words_column(connection, event)
     added = connection.execute(
-        "INSERT INTO adk_events (sequence, session_key, id, invocation_id, timestamp, event_data, marks)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING sequence",
+        f"INSERT INTO adk_events (sequence, session_key, {rows.EVENT_FIELDS}{column})"
+        f" VALUES (?, ?, ?, ?, ?, ?, ?{words}) ON CONFLICT DO NOTHING RETURNING sequence",
         (
             sequence, row_key, str(record.get("id") or uuid.uuid4()), str(record.get("invocation_id") or ""),
             float(record.get("timestamp") or 0.0), data,
-            marks_of(event) if event else 0,
+            marks_of(event) if event else 0, *texts,
         ),
     ).fetchone()  # fmt: skip
-    if added is not None and event is not None:
-        index_words(connection, sequence, event)
     return added is not None
 
 

@@ -19,17 +19,15 @@ MOST_WORDS = 12
 WORD = re.compile(r"[^\W_]+")
 
 
-def index_words(connection: Connection, sequence: int, event: "Event") -> None:
-    """Makes a stored event's text findable, where this is not done later."""
-    if connection.dialect == "sqlite":
-        return
+def words_column(connection: Connection, event: "Event | None") -> tuple[str, str, tuple[str, ...]]:
+    """What an INSERT of an event adds to be found: column, expression and values; nothing on SQLite."""
+    if connection.dialect == "sqlite" or event is None:
+        return "", "", ()
     parts = (event.content.parts or []) if event.content else []
     text = "\n".join(part.text for part in parts if part.text and not part.thought)[:LONGEST_TEXT]
-    if text:
-        connection.execute(
-            "UPDATE adk_events SET words = to_tsvector('simple', ?) WHERE sequence = ?",
-            (" ".join(WORD.findall(_without_accents(text))), sequence),
-        )
+    if not text:
+        return "", "", ()
+    return ", words", ", to_tsvector('simple', ?::text)", (" ".join(WORD.findall(_without_accents(text))),)
 
 
 def catch_up(connection: Connection) -> None:

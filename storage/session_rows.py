@@ -1,14 +1,19 @@
 """The SQL behind the session service: plain functions on a connection, each inside a transaction."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storage.database import Connection
 from storage.jsonsafe import to_json_safe
 from storage.keys import SessionKey
+from storage.search import words_column
+
+if TYPE_CHECKING:
+    from google.adk.events.event import Event
 
 APP, USER, TEMP = "app:", "user:", "temp:"
 SCOPES = {APP: "APP", USER: "USER"}
+EVENT_FIELDS = "id, invocation_id, timestamp, event_data, marks"
 FIELDS = "key, created_at, revision, updated_at, status, expires_at"
 
 
@@ -39,21 +44,27 @@ def insert_event(
     key: SessionKey,
     revision: int,
     now: float,
-    values: tuple[str, str, float, str, int],
-) -> tuple[int, int] | None:
-    """Stores an event (id, invocation id, timestamp, JSON, marks) in an open session of that revision.
+    event: "Event",
+    data: str,
+    marks: int,
+) -> int | None:
+    """Stores an event in an open session of that revision.
 
-    Returns the session's row key and the event's sequence; None when there is no such session, or the event.
+    Returns the session's row key; None when there is no such session, or the event is stored already.
     """
+    column, words, texts = words_column(connection, event)
     row = connection.execute(
-        "INSERT INTO adk_events (sequence, session_key, id, invocation_id, timestamp, event_data, marks)"
-        " SELECT (key << 32) + revision + 1, key, ?, ?, ?, ?, ? FROM adk_sessions"
+        f"INSERT INTO adk_events (sequence, session_key, {EVENT_FIELDS}{column})"
+        f" SELECT (key << 32) + revision + 1, key, ?, ?, ?, ?, ?{words} FROM adk_sessions"
         " WHERE app_name = ? AND user_id = ? AND id = ? AND revision = ?"
         " AND (status = 'completed' OR status <> 'expired' AND coalesce(expires_at > ?, true))"
-        f"{connection.for_update} ON CONFLICT DO NOTHING RETURNING session_key, sequence",
-        (*values, key.app_name, key.user_id, key.session_id, revision, now),
-    ).fetchone()
-    return None if row is None else (row[0], row[1])
+        f"{connection.for_update} ON CONFLICT DO NOTHING RETURNING session_key",
+        (
+            event.id, event.invocation_id, event.timestamp, data, marks, *texts,
+            key.app_name, key.user_id, key.session_id, revision, now,
+        ),
+    ).fetchone()  # fmt: skip
+    return None if row is None else int(row[0])
 
 
 def bump(

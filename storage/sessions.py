@@ -32,7 +32,6 @@ from storage.database import Connection, Database, open_database
 from storage.event_cache import CacheKey, EventCache, Rows, parse
 from storage.jsonsafe import make_json_safe
 from storage.keys import SessionKey
-from storage.search import index_words
 from storage.urls import sqlite_path
 from storage.window import QUESTION, History, find_window, marks_of
 
@@ -283,17 +282,10 @@ class _Appended:
 
 def _append(connection: Connection, key: SessionKey, session: Session, event: Event, data: str) -> _Appended:
     marks, now = marks_of(event), time.time()
-    added = rows.insert_event(
-        connection,
-        key,
-        _held_revision(connection, key, session),
-        now,
-        (event.id, event.invocation_id, event.timestamp, data, marks),
-    )
-    if added is None:
+    revision = _held_revision(connection, key, session)
+    row_key = rows.insert_event(connection, key, revision, now, event, data, marks)
+    if row_key is None:
         return _not_added(connection, key, session, event, data)
-    row_key, sequence = added
-    index_words(connection, sequence, event)
     if event.actions and event.actions.state_delta:
         rows.write_state(connection, key, row_key, event.actions.state_delta)
     usage = event.usage_metadata
