@@ -9,6 +9,10 @@ class StoreUnavailable(StorageError):
     """The database cannot be opened, read or written: no rights, no space, damaged, away, or too new."""
 
 
+class StoreClosed(StoreUnavailable):
+    """The app is shutting down."""
+
+
 class NotFound(StorageError):
     """The named record does not exist, or belongs to someone else."""
 

@@ -25,7 +25,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from typing_extensions import override
 
 from storage.database import Cursor, Database, Job, migrations
-from storage.errors import StorageError, StoreUnavailable
+from storage.errors import StorageError, StoreClosed, StoreUnavailable
 from storage.urls import without_password
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,10 @@ class PostgresDatabase(Database):
                 then(answer)
             return answer
 
-        return place.submit(run)
+        try:
+            return place.submit(run)
+        except RuntimeError:
+            raise StoreClosed("The store was closed. Start the app again.") from None
 
     @override
     def write(self, job: Job[T], *, user: str | None, patient: bool = False) -> T:

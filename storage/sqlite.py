@@ -19,7 +19,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 from storage.database import Database, Job, migrations
-from storage.errors import StorageError, StoreUnavailable
+from storage.errors import StorageError, StoreClosed, StoreUnavailable
 
 T = TypeVar("T")
 BUSY_MILLISECONDS = 10_000
@@ -79,10 +79,14 @@ class SqliteDatabase(Database):
         then: Callable[[T], None] | None = None,
         queue: str = "",
     ) -> Future[T]:
-        if not writing:
-            return self._readers.submit(self._snapshot, job)
+        try:
+            if not writing:
+                return self._readers.submit(self._snapshot, job)
+            queued = self._writer.submit(self._in_turn, job, then)
+        except RuntimeError:
+            raise StoreClosed("The store was closed. Start the app again.") from None
         self._count(1)
-        return self._writer.submit(self._in_turn, job, then)
+        return queued
 
     @override
     def write(self, job: Job[T], *, user: str | None, patient: bool = False) -> T:

@@ -7,7 +7,7 @@ from pathlib import Path
 from storage.database import Connection, Database
 from storage.search import catch_up
 
-EMPTY_SECONDS = 3600.0
+EMPTY_SECONDS = 7 * 86_400.0
 EXPIRED_SECONDS = 30 * 86_400.0
 INCOMING_SECONDS = 86_400.0
 # Nobody said anything in it, named it, or brought data or results to it.
@@ -30,7 +30,7 @@ class Swept:
     deleted_expired: int
     """Sessions that had been expired for 30 days."""
     deleted_empty: int
-    """Sessions of the last hour's visits and before in which nothing happened."""
+    """Sessions in which nothing happened for a week."""
     deleted_files: int
     """Uploads that were broken off a day ago or before."""
 

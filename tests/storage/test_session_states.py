@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreUnavailable
+from storage.keys import SessionKey
 from storage.session_states import SessionState
 from storage.store import Store
 
@@ -129,3 +130,21 @@ def test_the_summary_view_and_the_exact_columns(store: Store) -> None:
         "user_prompt", "topic", "difficulty", "problem_description", "problem_tests", "code",
         "tests_passed", "code_attempts", "problem_attempts", "workflow_status",
     }  # fmt: skip
+
+
+async def test_the_runs_of_a_deleted_conversation_go_with_it(store: Store) -> None:
+    for user, session in (("ann", "s"), ("ann", "other"), ("bob", "s")):
+        await store.database_sessions.create_session(app_name="app", user_id=user, session_id=session)
+        run = SessionState(f"{user} {session}", "q", user_id=user, session_id=session)
+        store.session_states.save_session_state(run)
+    store.conversations.delete(SessionKey("app", "ann", "s"))
+    left = store.session_states.get_session_states_by_criteria(user_id=None)
+    assert {state.thread_id for state in left} == {"ann other", "bob s"}
+
+
+async def test_a_closed_store_says_so(store: Store) -> None:
+    store.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        store.conversations.page("app", "ann")
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await store.database_sessions.create_session(app_name="app", user_id="ann")

@@ -151,6 +151,16 @@ END;
 $$;
 CREATE TRIGGER session_states_updated BEFORE UPDATE ON session_states
     FOR EACH ROW EXECUTE FUNCTION touch_session_state();
+-- The records of a conversation's verified answers go with it.
+CREATE INDEX session_states_session_id ON session_states (session_id);
+CREATE FUNCTION forget_session_states() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM session_states WHERE session_id = OLD.id AND user_id = OLD.user_id;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER runs_of_deleted_session AFTER DELETE ON adk_sessions
+    FOR EACH ROW EXECUTE FUNCTION forget_session_states();
 CREATE VIEW session_states_summary WITH (security_invoker = true) AS
 SELECT id, thread_id, run_id, topic, difficulty, workflow_status, tests_passed,
        code_attempts, problem_attempts, created_at, updated_at

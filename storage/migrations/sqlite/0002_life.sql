@@ -23,7 +23,7 @@ SELECT (session_key << 32) + row_number() OVER (PARTITION BY session_key ORDER B
         WHEN json_type(event_data, '$.actions.compaction') = 'object' THEN 2
         WHEN json_array_length(event_data, '$.long_running_tool_ids') > 0 THEN 4
         WHEN author = 'user' AND event_data LIKE '%"function_response"%' THEN 8
-        WHEN author = 'user' THEN 1
+        WHEN author = 'user' AND json_array_length(event_data, '$.content.parts') > 0 THEN 1
         ELSE 0 END
 FROM adk_events;
 DROP TABLE adk_events;
@@ -64,4 +64,11 @@ BEGIN
     INSERT INTO words (words, rowid, text) SELECT 'delete', sequence, words FROM event_texts
     WHERE sequence > OLD.key << 32 AND sequence <= (OLD.key << 32) + OLD.words_revision
         AND words IS NOT NULL;
+END;
+
+-- The records of a conversation's verified answers go with it.
+CREATE INDEX session_states_session_id ON session_states (session_id);
+CREATE TRIGGER runs_of_deleted_session AFTER DELETE ON adk_sessions
+BEGIN
+    DELETE FROM session_states WHERE session_id = OLD.id AND user_id = OLD.user_id;
 END;
