@@ -190,3 +190,91 @@ def test_a_failed_write_undoes_all_of_it(tmp_path: Path) -> None:
     found = store.conversations.get(key)
     assert found is not None and found.title == ""
     store.close()
+
+
+FULL = """
+import asyncio, resource, signal, sys
+from google.adk.events.event import Event
+from google.genai import types
+from storage.errors import StoreUnavailable
+from storage.sessions import DatabaseSessionService
+service = DatabaseSessionService(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+def event(number):
+    part = types.Part(text=f"{number} " + "x" * 20_000)
+    return Event(author="user", invocation_id="i", content=types.Content(parts=[part]))
+
+async def main():
+    session = await service.create_session(app_name="app", user_id="u", session_id="s")
+    stored = 0
+    try:
+        while True:
+            await service.append_event(session, event(stored))
+            stored += 1
+    except StoreUnavailable as error:
+        assert "space" in str(error), error
+    found = await service.get_session(app_name="app", user_id="u", session_id="s")
+    assert len(found.events) == len(session.events) == stored > 10
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await service.append_event(session, event("there is space again"))
+    print(stored + 1)
+asyncio.run(main())
+service.close()
+"""
+
+
+def test_a_full_disk_is_said_loses_nothing_and_heals(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    command = [sys.executable, "-c", FULL, str(path), "3000000"]
+    answer = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert answer.returncode == 0, answer.stderr
+    with sqlite3.connect(path) as direct:
+        assert direct.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert direct.execute("SELECT count(*) FROM adk_events").fetchone() == (int(answer.stdout),)
+    direct.close()
+
+
+def test_a_file_that_cannot_be_written_is_said_and_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    SqliteDatabase(path).close()
+    before = path.read_bytes()
+    locked = sqlite3.connect(path, isolation_level=None)
+    locked.execute("PRAGMA journal_mode = DELETE")
+    locked.close()
+    # Root may write any file, so the folder is what refuses: the log cannot be made in it.
+    (tmp_path / "s.sqlite3-wal").mkdir()
+    with pytest.raises(StoreUnavailable, match="cannot be used"):
+        SqliteDatabase(path)
+    (tmp_path / "s.sqlite3-wal").rmdir()
+    SqliteDatabase(path).close()
+    assert len(path.read_bytes()) == len(before)
+
+
+def test_a_page_that_is_damaged_is_found_and_nothing_is_written_over_it(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    database = SqliteDatabase(path)
+    database.write(
+        lambda c: [
+            c.execute(
+                "INSERT INTO datasets VALUES (?, 'u', ?, 1, '', '', 0, ?)", (str(n), f"n{n}", "x" * 3000)
+            )
+            for n in range(200)
+        ],
+        user=None,
+    )
+    database.close()
+    content = bytearray(path.read_bytes())
+    place = content.find(b"x" * 2000) // 4096 * 4096
+    content[place : place + 4096] = b"\xff" * 4096
+    path.write_bytes(bytes(content))
+    damaged = SqliteDatabase(path)
+    assert damaged.check() != []
+    with pytest.raises(StoreUnavailable, match=r"malformed|corrupt"):
+        damaged.read(lambda c: c.execute("SELECT sum(length(record)) FROM datasets").fetchone(), user=None)
+    damaged.close()
+    assert b"\xff" * 4096 in path.read_bytes()
