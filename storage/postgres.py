@@ -9,8 +9,6 @@ server's side, so poolers that share connections between transactions work too.
 import logging
 import re
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,11 +24,11 @@ from typing_extensions import override
 
 from storage.database import Cursor, Database, Job, migrations
 from storage.errors import StorageError, StoreClosed, StoreUnavailable
+from storage.postgres_tables import SCHEMA, copy_in, copy_out, tables, whole_copy
 from storage.urls import without_password
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-SCHEMA = "assistant"
 ROLE = "assistant_app"
 POOL_SIZE = 8
 CONNECT_SECONDS = 3
@@ -217,7 +215,7 @@ class PostgresDatabase(Database):
     @override
     def vacuum(self) -> None:
         with self._explained(), psycopg.connect(self._url, autocommit=True, **LINK) as connection:  # type: ignore[arg-type]
-            for table in _tables(connection):
+            for table in tables(connection):
                 connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(SCHEMA, table)))
 
     @override
@@ -225,41 +223,17 @@ class PostgresDatabase(Database):
         if path.exists():
             raise StoreUnavailable(f"{path} exists already. Name a new file for the backup.")
         partial = path.with_name(path.name + ".partial")
-        with (
-            self._explained(),
-            self._owner() as connection,
-            zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file,
-        ):
-            for table in _tables(connection):
-                with file.open(f"{table}.copy", "w", force_zip64=True) as target:
-                    copying = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(SCHEMA, table))
-                    with connection.cursor().copy(copying) as rows:
-                        for chunk in rows:
-                            target.write(chunk)
-        partial.replace(path)
+        try:
+            with self._explained(), self._owner() as connection:
+                copy_out(connection, partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     @override
     def restore(self, path: Path) -> None:
-        with _whole_zip(path) as file, self._explained(), self._owner(writing=True) as connection:
-            tables = _tables(connection)
-            if set(file.namelist()) != {f"{table}.copy" for table in tables} or _version(file) != _newest():
-                raise StoreUnavailable(
-                    f"{path} was made by another version of this app. Nothing was changed."
-                )
-            connection.execute(
-                sql.SQL("TRUNCATE {} CASCADE").format(
-                    sql.SQL(", ").join(sql.Identifier(SCHEMA, table) for table in tables)
-                )
-            )
-            for table in tables:
-                name = sql.Identifier(SCHEMA, table)
-                _guard_rows(connection, name, on=False)
-                copying = sql.SQL("COPY {} FROM STDIN").format(name)
-                with file.open(f"{table}.copy") as source, connection.cursor().copy(copying) as rows:
-                    while chunk := source.read(1 << 16):
-                        rows.write(chunk)
-                _guard_rows(connection, name, on=True)
-            _advance_sequences(connection)
+        with whole_copy(path) as file, self._explained(), self._owner(writing=True) as connection:
+            copy_in(connection, file, path)
 
     @override
     def check(self) -> list[str]:
@@ -397,71 +371,6 @@ def _own_role(connection: psycopg.Connection[Any]) -> bool:
         logger.warning("This database role is not bound by row-level security and may not make one that is.")
         return False
     return True
-
-
-def _whole_zip(path: Path) -> zipfile.ZipFile:
-    """A backup whose every byte was checked. Raises StoreUnavailable."""
-    if not path.is_file():
-        raise StoreUnavailable(f"{path} is no file.")
-    try:
-        file = zipfile.ZipFile(path)
-        damaged = file.testzip()
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise StoreUnavailable(
-            f"{path} is no whole backup of this database: {error}. Nothing was changed."
-        ) from error
-    if damaged:
-        raise StoreUnavailable(
-            f"{path} is no whole backup of this database: {damaged} is damaged. Nothing was changed."
-        )
-    return file
-
-
-def _version(file: zipfile.ZipFile) -> int:
-    """The newest schema version that a backup has gone through."""
-    rows = file.read("schema_version.copy").splitlines()
-    return max((int(row.split(b"\t")[0]) for row in rows), default=0)
-
-
-def _newest() -> int:
-    return migrations("postgresql")[-1][0]
-
-
-def _guard_rows(connection: psycopg.Connection[Any], table: sql.Identifier, *, on: bool) -> None:
-    """COPY FROM refuses tables with row-level security; a broken restore leaves it as it was."""
-    switch = sql.SQL("ENABLE" if on else "DISABLE")
-    connection.execute(sql.SQL("ALTER TABLE {} {} ROW LEVEL SECURITY").format(table, switch))
-
-
-def _tables(connection: psycopg.Connection[Any]) -> list[str]:
-    """Tables of the schema, those that others refer to first."""
-    rows = connection.execute(
-        "SELECT c.relname, (SELECT count(*) FROM pg_constraint k"
-        " WHERE k.conrelid = c.oid AND k.contype = 'f')"
-        " FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = %s::regnamespace ORDER BY 2, 1",
-        (SCHEMA,),
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def _advance_sequences(connection: psycopg.Connection[Any]) -> None:
-    rows = connection.execute(
-        "SELECT table_name, column_name FROM information_schema.columns"
-        " WHERE table_schema = %s AND is_identity = 'YES'",
-        (SCHEMA,),
-    ).fetchall()
-    for table, column in rows:
-        connection.execute(
-            sql.SQL(
-                "SELECT setval(pg_get_serial_sequence({name}, {field}), max({column}) + 1, false)"
-                " FROM {table}"
-            ).format(
-                name=f"{SCHEMA}.{table}",
-                field=column,
-                column=sql.Identifier(column),
-                table=sql.Identifier(SCHEMA, table),
-            )
-        )
 
 
 def _first_line(error: BaseException) -> str:
