@@ -268,6 +268,12 @@ def current(settings: Callable[[], Settings] = Settings.load) -> Assistant:
     return start(settings()) if _current is None else _current
 
 
+def end_turns() -> None:
+    """Ends the running answers of the process's assistant as interrupted, and takes no more questions."""
+    if _current is not None:
+        _current.turns.close()
+
+
 def close_current() -> None:
     """Closes the process's assistant if it is open."""
     if _current is not None:

@@ -4,16 +4,13 @@ The app listens on localhost only, so without a sign-in the person at the browse
 started it, from whichever browser they come.
 """
 
-import getpass
-
 import streamlit as st
+
+from agents.people import local_person
 
 
 def user_id() -> str:
     """A stable id of the person at this browser."""
     if st.user.get("is_logged_in"):
         return str(st.user.get("sub") or st.user.get("email"))
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "local"
+    return local_person()

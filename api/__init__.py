@@ -1,0 +1,1 @@
+"""The REST API: the page's conversations, data and answers for other programs."""
