@@ -47,18 +47,27 @@ class Verification:
         state = SessionState(
             thread_id=str(uuid.uuid4()), user_prompt=question, session_id=key.session_id, user_id=key.user_id
         )
-        save = self._store.session_states.save_session_state
         for attempt in range(1, max_attempts + 1):
             running = self._turns.start(key, question)
-            state = save(replace(state, problem_attempts=attempt))
-            turn = self._ended(running)
-            state = replace(state, run_id=turn.invocation_id or state.run_id)
-            result = self._result(key, turn)
-            if result is None:
-                state = replace(state, tests_passed=False, problem_tests=[_unanswered(turn)])
-                save(state)
-                continue
-            state = replace(
+            state = self._save(replace(state, problem_attempts=attempt))
+            try:
+                state = self._attempt(key, running, state)
+            except Exception:
+                # No run is left open, whatever broke it off.
+                self._save(replace(state, workflow_status="failed", tests_passed=False))
+                raise
+            if state.workflow_status == "completed":
+                return state
+        return self._save(replace(state, workflow_status="failed"))
+
+    def _attempt(self, key: SessionKey, running: RunningTurn, state: SessionState) -> SessionState:
+        turn = self._ended(running)
+        state = replace(state, run_id=turn.invocation_id or state.run_id)
+        result = self._result(key, turn)
+        if result is None:
+            return self._save(replace(state, tests_passed=False, problem_tests=[_unanswered(turn)]))
+        state = self._save(
+            replace(
                 state,
                 topic=TOPICS.get(result.tool),
                 difficulty=_difficulty(result),
@@ -66,15 +75,20 @@ class Verification:
                 code=result.code,
                 code_attempts=state.code_attempts + 1,
             )
-            save(state)
-            checks = self._checked(key, result)
-            state = replace(
-                state, problem_tests=[item.as_json() for item in checks], tests_passed=passed(checks)
+        )
+        checks = self._checked(key, result)
+        verdict = passed(checks)
+        return self._save(
+            replace(
+                state,
+                problem_tests=[item.as_json() for item in checks],
+                tests_passed=verdict,
+                workflow_status="completed" if verdict else "running",
             )
-            if state.tests_passed:
-                return save(replace(state, workflow_status="completed"))
-            save(state)
-        return save(replace(state, workflow_status="failed"))
+        )
+
+    def _save(self, state: SessionState) -> SessionState:
+        return self._store.session_states.save_session_state(state)
 
     def _ended(self, running: RunningTurn) -> TurnRecord:
         deadline = time.monotonic() + self._settings.turn_timeout_seconds + GRACE_SECONDS

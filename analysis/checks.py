@@ -23,6 +23,8 @@ PANDAS = {
     "max": "max()", "std": "std()", "distinct": "nunique()",
 }  # fmt: skip
 ADDING = ("sum", "count")
+SECOND = "second formulation"
+SECOND_STATEMENT = "Aggregated in pandas from the selected rows, the numbers are the same."
 CODE = """import pandas
 
 data = con.sql({sql}).df()
@@ -58,11 +60,18 @@ class Check:
 def check(engine: Engine, result: Result) -> list[Check]:
     """All checks that fit the result, run."""
     checks = [_again(engine, result)]
-    if result.tool != "query":
-        return checks
+    if result.tool == "query":
+        try:
+            checks += _of_query(engine, result)
+        except AnalysisError as error:
+            checks.append(Check(SECOND, SECOND_STATEMENT, True, False, str(error)))
+    return checks
+
+
+def _of_query(engine: Engine, result: Result) -> list[Check]:
     arguments = result.arguments
     selection = select(engine, arguments["dataset"], arguments["where"])
-    checks.append(_second_formulation(engine, result, selection))
+    checks = [_second_formulation(engine, result, selection)]
     aggregates = _aggregates(engine, result)
     if arguments["by"] and not arguments["limit"] and aggregates[0] in ADDING:
         checks.append(_parts_and_total(engine, result, selection, aggregates[0]))
@@ -88,17 +97,11 @@ def _again(engine: Engine, result: Result) -> Check:
 
 
 def _second_formulation(engine: Engine, result: Result, selection: Selection) -> Check:
-    statement = "Aggregated in pandas from the selected rows, the numbers are the same."
-    name = "second formulation"
-    arguments = result.arguments
     aggregates = _aggregates(engine, result)
-    try:
-        sql, labels, measured = _rows_sql(engine, result, selection)
-        made = ", ".join(f'"{aggregate}": values.{PANDAS[aggregate]}' for aggregate in aggregates)
-        code = CODE.format(sql=python_text(sql), measured=measured, found=made)
-        found = result_table(engine.program(code, **_about(engine))[1])
-    except AnalysisError as error:
-        return Check(name, statement, True, False, str(error))
+    sql, labels, measured = _rows_sql(engine, result, selection)
+    made = ", ".join(f'"{aggregate}": values.{PANDAS[aggregate]}' for aggregate in aggregates)
+    code = CODE.format(sql=python_text(sql), measured=measured, found=made)
+    found = result_table(engine.program(code, **_about(engine))[1])
     width = len(labels)
     expected = {_key(row[:width]): row[width:] for row in found.rows}
     shown = result_table(result)
@@ -107,10 +110,14 @@ def _second_formulation(engine: Engine, result: Result, selection: Selection) ->
         key = _key([row[place] for place in places])
         values = [value for place, value in enumerate(row) if place not in places]
         if key not in expected or _difference([values], [expected[key]]):
-            return Check(name, statement, True, False, f"{key}: {values} here, {expected.get(key)} there")
-    if not arguments["limit"] and len(shown.rows) != len(expected) and not shown.truncated:
-        return Check(name, statement, True, False, f"{len(shown.rows)} groups here, {len(expected)} there")
-    return Check(name, statement, True, True)
+            return Check(
+                SECOND, SECOND_STATEMENT, True, False, f"{key}: {values} here, {expected.get(key)} there"
+            )
+    if not result.arguments["limit"] and len(shown.rows) != len(expected) and not shown.truncated:
+        return Check(
+            SECOND, SECOND_STATEMENT, True, False, f"{len(shown.rows)} groups here, {len(expected)} there"
+        )
+    return Check(SECOND, SECOND_STATEMENT, True, True)
 
 
 def _rows_sql(engine: Engine, result: Result, selection: Selection) -> tuple[str, list[str], str]:

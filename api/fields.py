@@ -14,8 +14,6 @@ MOST_DATASETS = 20
 LONGEST_HOURS = 87_600.0
 WHOLE = r"^[^\x00]*$"
 SOMETHING = r"^[^\x00]*[^\s\x00][^\x00]*$"
-# The names of the parameters beside which the store takes metadata.
-TAKEN_NAMES = ("self", "key")
 
 
 def _something(text: str) -> str:
@@ -36,12 +34,6 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _free_name(name: str) -> str:
-    if name in TAKEN_NAMES:
-        raise ValueError(f"the names {' and '.join(TAKEN_NAMES)} are taken")
-    return name
-
-
 Question = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LONGEST_QUESTION, pattern=SOMETHING),
@@ -59,7 +51,6 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128, patt
 MetadataName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]+$"),
-    AfterValidator(_free_name),
 ]
 MetadataText = Annotated[str, StringConstraints(max_length=LONGEST_VALUE, pattern=WHOLE)]
 MetadataNumber = Annotated[int, Field(ge=-(2**53), le=2**53)]

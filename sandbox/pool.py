@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 
 from sandbox.client import Limits, Worker
+from sandbox.errors import WorkerStopped
 
 MAX_WORKERS = 8
 
@@ -20,10 +21,13 @@ class WorkerPool:
         self._max_workers = max_workers
         self._workers: OrderedDict[str, Worker] = OrderedDict()
         self._lock = threading.Lock()
+        self._closed = False
 
     def worker(self, key: str) -> Worker:
-        """The worker of `key`."""
+        """The worker of `key`. Raises WorkerStopped once the pool was closed."""
         with self._lock:
+            if self._closed:
+                raise WorkerStopped("The app is shutting down. Ask again when it is back.")
             worker = self._workers.setdefault(key, Worker(self._limits))
             self._workers.move_to_end(key)
             others = [w for w in self._workers.values() if w.running and w is not worker]
@@ -43,6 +47,7 @@ class WorkerPool:
     def close(self) -> None:
         """Ends every worker."""
         with self._lock:
+            self._closed = True
             workers = list(self._workers.values())
             self._workers.clear()
         for worker in workers:

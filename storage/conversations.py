@@ -234,7 +234,7 @@ class Conversations:
 
         self._database.write(change, user=key.user_id)
 
-    def set_metadata(self, key: SessionKey, **values: Any) -> None:
+    def set_metadata(self, key: SessionKey, /, **values: Any) -> None:
         """Merges `values` into the metadata; None removes a name."""
 
         def change(connection: Connection) -> None:

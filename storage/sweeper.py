@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.database import Connection, Database
 from storage.search import catch_up
 
 EMPTY_SECONDS = 7 * 86_400.0
+BROKEN_RUN_SECONDS = 3600.0
 EXPIRED_SECONDS = 30 * 86_400.0
 INCOMING_SECONDS = 86_400.0
 # Nobody said anything in it, named it, or brought data or results to it.
@@ -31,6 +33,8 @@ class Swept:
     """Sessions that had been expired for 30 days."""
     deleted_empty: int
     """Sessions in which nothing happened for a week."""
+    broken_runs: int
+    """Verified workflows whose server died."""
     deleted_files: int
     """Uploads that were broken off a day ago or before."""
 
@@ -39,7 +43,7 @@ def sweep(database: Database, datasets: Path, now: float | None = None) -> Swept
     """Sweeps once, as of `now` (Unix seconds). Completed sessions are kept for ever."""
     moment = time.time() if now is None else now
 
-    def run(connection: Connection) -> tuple[int, int, int]:
+    def run(connection: Connection) -> tuple[int, int, int, int]:
         expired = connection.execute(
             "UPDATE adk_sessions SET status = 'expired'"
             " WHERE status IN ('active', 'paused') AND expires_at <= ?",
@@ -54,11 +58,15 @@ def sweep(database: Database, datasets: Path, now: float | None = None) -> Swept
             f" WHERE s.updated_at <= ? AND {UNUSED})",
             (moment - EMPTY_SECONDS,),
         ).rowcount
+        broken = connection.execute(
+            "UPDATE session_states SET workflow_status = 'failed'"
+            " WHERE workflow_status = 'running' AND updated_at < ?",
+            (datetime.fromtimestamp(moment - BROKEN_RUN_SECONDS, UTC).isoformat(),),
+        ).rowcount
         catch_up(connection)
-        return expired, old, empty
+        return expired, old, empty, broken
 
-    expired, old, empty = database.write(run, user=None)
-    return Swept(expired, old, empty, _broken_uploads(datasets, moment))
+    return Swept(*database.write(run, user=None), _broken_uploads(datasets, moment))
 
 
 def _broken_uploads(datasets: Path, moment: float) -> int:

@@ -53,3 +53,25 @@ def test_a_conversation_that_is_not_there_leaves_no_row(assistant: Open) -> None
     with pytest.raises(TurnRefused):
         made.verified(SessionKey("agents", "ann", "gone"), "total revenue")
     assert made.store.session_states.get_session_states_by_criteria(user_id=None) == []
+
+
+def test_a_run_that_breaks_off_is_not_left_open(assistant: Open) -> None:
+    made = assistant()
+    key = with_sample(made)
+    table = made.datasets(key)[0].table_path
+
+    def lose_the_data(*_: object) -> None:
+        table.unlink()
+
+    made.store.results.save = _after(made.store.results.save, lose_the_data)  # type: ignore[method-assign]
+    state = made.verified(key, "total revenue by region", max_attempts=1)
+    assert (state.workflow_status, state.tests_passed) == ("failed", False)
+    assert any(not item["passed"] and item["detail"] for item in state.problem_tests)
+
+
+def _after(work: Callable[..., None], then: Callable[..., None]) -> Callable[..., None]:
+    def both(*given: object) -> None:
+        work(*given)
+        then()
+
+    return both

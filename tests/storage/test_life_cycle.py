@@ -11,6 +11,7 @@ from google.genai import types
 from storage.conversations import STATUSES, Conversation
 from storage.errors import NotAllowed, NotFound, SessionExpired
 from storage.keys import SessionKey
+from storage.session_states import SessionState
 from storage.sessions import DatabaseSessionService
 from storage.store import Store
 from storage.sweeper import EMPTY_SECONDS, EXPIRED_SECONDS, sweep
@@ -132,11 +133,13 @@ async def test_the_sweeper_expires_and_deletes_what_it_should_and_counts(store: 
     store.conversations.set_expiry(keys["late"], 50)
     store.conversations.set_status(keys["done"], "completed")
     store.conversations.set_expiry(keys["old"], 0)
+    store.session_states.save_session_state(SessionState("t", "q", user_id="ann"))
     datasets = store.home / "datasets"
     first = sweep(store.database, datasets)
-    assert (first.expired, first.deleted_expired, first.deleted_empty) == (1, 0, 0)
+    assert (first.expired, first.deleted_expired, first.deleted_empty, first.broken_runs) == (1, 0, 0, 0)
     second = sweep(store.database, datasets, time.time() + EMPTY_SECONDS + 60)
     assert (second.expired, second.deleted_expired, second.deleted_empty) == (1, 0, 1)
+    assert store.session_states.get_session_states_by_criteria(user_id=None, workflow_status="running") == []
     third = sweep(store.database, datasets, time.time() + EXPIRED_SECONDS + 60)
     assert third.deleted_expired == 2
     assert sorted(names(store)) == ["done", "kept", "stateful"]
