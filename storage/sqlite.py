@@ -7,9 +7,11 @@ few connections on threads of their own; the write-ahead log lets them run besid
 """
 
 import asyncio
+import random
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -25,7 +27,9 @@ T = TypeVar("T")
 BUSY_MILLISECONDS = 10_000
 # The queue's thread writes the log back into the file, because that waits for the disk.
 LOG_BYTES = 16 * 1024 * 1024
+LONGEST_LOG_BYTES = 4 * LOG_BYTES
 WRITES_BETWEEN_LOOKS = 16
+BUSY_PAUSE_SECONDS = (0.002, 0.03)
 READERS = 4
 CACHED_STATEMENTS = 256
 _OURS = {"schema_version", "adk_sessions"}
@@ -54,19 +58,16 @@ class SqliteDatabase(Database):
         self._counting = threading.Lock()
         self._queued = 0
         self._writes = 0
+        self._log_limit = LOG_BYTES
         self._log_is_due = False
-        self._local = threading.local()
-        self._connections: list[SqliteConnection] = []
-        self._connections_lock = threading.Lock()
+        self._closed = False
+        self._changing: SqliteConnection | None = None
+        self._idle: deque[SqliteConnection] = deque()
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._migrate()
+            self._idle.append(self._migrated())
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="storage-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="storage-reader")
-        with self._explained():
-            self._patient = self._connect()
-            self._hasty = self._connect(busy_milliseconds=0)
-            self._connections += [self._patient, self._hasty]
 
     @override
     def submit(
@@ -145,42 +146,66 @@ class SqliteDatabase(Database):
 
         self._outside_transaction(run)
         with self._explained():
-            self._migrate()
+            self._migrated().close()
 
     @override
     def check(self) -> list[str]:
-        return self._readers.submit(lambda: _damage(self._connection())).result()
+        def look() -> list[str]:
+            with self._reading() as connection:
+                return _damage(connection)
+
+        return self._readers.submit(look).result()
 
     @override
     def close(self) -> None:
+        self._closed = True
         self._writer.shutdown(wait=True)
         self._readers.shutdown(wait=True)
-        with self._connections_lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+        for connection in [*self._idle, *([self._changing] if self._changing else [])]:
+            connection.close()
+        self._idle.clear()
 
     def _outside_transaction(self, run: Callable[[SqliteConnection], None]) -> None:
         def explained() -> None:
-            with self._writing, self._explained():
-                run(self._patient)
+            with self._writing, self._explained(), closing(self._connect()) as connection:
+                run(connection)
 
         self._writer.submit(explained).result()
 
     def _begin_at_once(self) -> bool:
         """Begins a transaction that `_finish_at_once` ends, unless somebody writes or is queued to."""
-        if self._queued or not self._writing.acquire(blocking=False):
+        if self._queued or self._closed or not self._writing.acquire(blocking=False):
             return False
         try:
-            self._hasty.execute("BEGIN IMMEDIATE")
+            self._writable.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:
             self._writing.release()
             return False
         return True
 
+    def _begin(self, patience: float) -> None:
+        """Waits for other processes, with shorter pauses than SQLite's own, which leave the file unused."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                self._writable.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(*BUSY_PAUSE_SECONDS))
+
+    @property
+    def _writable(self) -> SqliteConnection:
+        """The one connection that changes anything; for those who hold `_writing`."""
+        if self._changing is None:
+            self._changing = self._connect(busy_milliseconds=0)
+        return self._changing
+
     def _finish_at_once(self, job: Job[T], then: Callable[[T], None] | None) -> T:
         try:
-            return self._transact(self._hasty, job, then)
+            return self._transact(self._writable, job, then)
         except (sqlite3.DatabaseError, OSError, UnicodeEncodeError) as error:
             raise self._explanation(error) from error
         finally:
@@ -189,8 +214,8 @@ class SqliteDatabase(Database):
     def _in_turn(self, job: Job[T], then: Callable[[T], None] | None) -> T:
         try:
             with self._writing, self._explained():
-                self._patient.execute("BEGIN IMMEDIATE")
-                return self._transact(self._patient, job, then)
+                self._begin(BUSY_MILLISECONDS / 1000)
+                return self._transact(self._writable, job, then)
         finally:
             self._count(-1)
 
@@ -213,7 +238,7 @@ class SqliteDatabase(Database):
         if (
             self._writes % WRITES_BETWEEN_LOOKS == 0
             and not self._log_is_due
-            and self._log_bytes() > LOG_BYTES
+            and self._log_bytes() > self._log_limit
         ):
             self._log_is_due = True
             self._writer.submit(self._checkpoint)
@@ -226,29 +251,36 @@ class SqliteDatabase(Database):
             return 0
 
     def _checkpoint(self) -> None:
-        """Without a wait for readers; writers queue, as only a log that is written back whole starts anew."""
+        """Writers queue meanwhile, as only a log that is written back whole starts anew.
+
+        Other processes go on, unless the log has become long because of it.
+        """
+        mode = "RESTART" if self._log_bytes() > LONGEST_LOG_BYTES else "PASSIVE"
         try:
             with self._writing, suppress(sqlite3.OperationalError):
-                self._patient.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._writable.execute(f"PRAGMA wal_checkpoint({mode})")
         finally:
+            self._log_limit = self._log_bytes() + LOG_BYTES
             self._log_is_due = False
 
     def _snapshot(self, job: Job[T]) -> T:
-        with self._explained():
-            connection = self._connection()
+        with self._explained(), self._reading() as connection:
             connection.execute("BEGIN")
             try:
                 return job(connection)
             finally:
                 connection.execute("COMMIT")
 
-    def _connection(self) -> SqliteConnection:
-        connection: SqliteConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-            with self._connections_lock:
-                self._connections.append(connection)
-        return connection
+    @contextmanager
+    def _reading(self) -> Iterator[SqliteConnection]:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
 
     def _connect(self, busy_milliseconds: int = BUSY_MILLISECONDS) -> SqliteConnection:
         connection = sqlite3.connect(
@@ -266,7 +298,8 @@ class SqliteDatabase(Database):
         connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         return connection
 
-    def _migrate(self) -> None:
+    def _migrated(self) -> SqliteConnection:
+        """A connection to the file, whose schema is the newest now."""
         scripts = migrations("sqlite")
         connection = self._connect()
         try:
@@ -281,6 +314,8 @@ class SqliteDatabase(Database):
                     f"{self.path} cannot use a write-ahead log (got {mode}). "
                     "Set ASSISTANT_HOME to a folder on a local disk."
                 )
+            if _version(connection) == scripts[-1][0]:
+                return connection
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS schema_version "
@@ -293,8 +328,10 @@ class SqliteDatabase(Database):
                         connection.execute(statement)
                     connection.execute("INSERT INTO schema_version VALUES (?, ?)", (number, int(time.time())))
             connection.execute("COMMIT")
-        finally:
+        except BaseException:
             connection.close()
+            raise
+        return connection
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -294,7 +294,7 @@ def test_sweep_says_what_went(tmp_path: Path) -> None:
     leftover.write_text("half")
     os.utime(leftover, (1, 1))
     assert succeed("sweep", home=tmp_path) == (
-        "expired: 1, deleted expired: 0, deleted empty: 1, deleted files: 1\n"
+        "expired: 1, deleted expired: 0, deleted empty: 1, broken runs: 0, deleted files: 1\n"
     )
     assert not leftover.exists()
 

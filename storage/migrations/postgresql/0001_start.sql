@@ -83,7 +83,6 @@ CREATE TABLE turns (
     finished_at DOUBLE PRECISION,
     UNIQUE (session_key, position)
 );
-CREATE INDEX turns_running ON turns (status) WHERE status = 'running';
 CREATE UNIQUE INDEX turns_one_running ON turns (session_key) WHERE status = 'running';
 
 CREATE TABLE results (

@@ -1,6 +1,5 @@
 -- Idle seconds after which a session expires; every change of the session begins them anew.
 ALTER TABLE adk_sessions ADD COLUMN expires_after REAL;
-CREATE INDEX adk_sessions_expiring ON adk_sessions (expires_at) WHERE expires_at IS NOT NULL;
 
 -- A session's events lie side by side in append order: the session's key times 2^32, plus the session's
 -- revision with this event. `marks` is what a window over the newest events must know: 1 question,
@@ -35,6 +34,7 @@ UPDATE turns SET status = 'interrupted' WHERE status = 'running' AND position <
     (SELECT max(o.position) FROM turns o WHERE o.session_key = turns.session_key);
 ALTER TABLE turns ADD COLUMN lease_until REAL NOT NULL DEFAULT 0;
 ALTER TABLE turns ADD COLUMN stop_requested INTEGER NOT NULL DEFAULT 0;
+DROP INDEX turns_running;
 CREATE UNIQUE INDEX turns_one_running ON turns (session_key) WHERE status = 'running';
 
 -- Words of messages (row id: the event's sequence) and of titles (row id: minus the session's key). Events are
@@ -47,7 +47,8 @@ SELECT e.sequence, (
     WHERE json_extract(p.value, '$.text') IS NOT NULL AND json_extract(p.value, '$.thought') IS NOT 1
 ) AS words
 FROM adk_events e WHERE json_valid(e.event_data);
-CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = 'unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE words USING fts5 (text, content = '', columnsize = 0,
+    tokenize = 'unicode61 remove_diacritics 2');
 INSERT INTO words (rowid, text) SELECT -key, title FROM adk_sessions WHERE title <> '';
 CREATE TRIGGER words_of_new_session AFTER INSERT ON adk_sessions WHEN NEW.title <> ''
 BEGIN
@@ -67,7 +68,6 @@ BEGIN
 END;
 
 -- The records of a conversation's verified answers go with it.
-CREATE INDEX session_states_session_id ON session_states (session_id);
 CREATE TRIGGER runs_of_deleted_session AFTER DELETE ON adk_sessions
 BEGIN
     DELETE FROM session_states WHERE session_id = OLD.id AND user_id = OLD.user_id;
