@@ -1,9 +1,10 @@
 """One SQLite file for any number of threads, event loops and processes.
 
-Writes run one at a time, each in its own BEGIN IMMEDIATE transaction: at once on the caller's thread when
-nobody else writes, which saves the time of two thread switches, else in the queue of one thread, so that
-writers wait instead of failing with "database is locked", and no event loop waits for a lock. Reads use a
-few connections on threads of their own; the write-ahead log lets them run beside a write.
+Writes run one at a time, each in a BEGIN IMMEDIATE transaction: at once on the caller's thread when nobody
+else writes, which saves the time of two thread switches, else in the queue of one thread, so that writers
+wait instead of failing with "database is locked", and no event loop waits for a lock. What waits in the queue
+is committed together, before any of it is acknowledged. Reads use a few connections on threads of their own;
+the write-ahead log lets them run beside a write.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
@@ -43,6 +44,15 @@ class SqliteConnection(sqlite3.Connection):
     clock = "((julianday('now') - 2440587.5) * 86400.0)"
 
 
+class _Waiting:
+    """A job in the queue."""
+
+    def __init__(self, job: Job[Any], then: Callable[[Any], None] | None) -> None:
+        self.job = job
+        self.then = then
+        self.done: Future[Any] = Future()
+
+
 class SqliteDatabase(Database):
     """A file at `path`, made and brought to the newest schema if need be.
 
@@ -57,6 +67,7 @@ class SqliteDatabase(Database):
         self._writing = threading.Lock()
         self._counting = threading.Lock()
         self._queued = 0
+        self._queue: deque[_Waiting] = deque()
         self._writes = 0
         self._log_limit = LOG_BYTES
         self._log_is_due = False
@@ -83,11 +94,13 @@ class SqliteDatabase(Database):
         try:
             if not writing:
                 return self._readers.submit(self._snapshot, job)
-            queued = self._writer.submit(self._in_turn, job, then)
+            waiting = _Waiting(job, then)
+            self._count(1)
+            self._queue.append(waiting)
+            self._writer.submit(self._write_queued)
         except RuntimeError:
             raise StoreClosed("The store was closed. Start the app again.") from None
-        self._count(1)
-        return queued
+        return waiting.done
 
     @override
     def write(self, job: Job[T], *, user: str | None, patient: bool = False) -> T:
@@ -211,13 +224,38 @@ class SqliteDatabase(Database):
         finally:
             self._writing.release()
 
-    def _in_turn(self, job: Job[T], then: Callable[[T], None] | None) -> T:
+    def _write_queued(self) -> None:
+        """All that waits, in one transaction; if one of them fails, each in its own."""
+        with self._writing:
+            queued = [self._queue.popleft() for _ in range(len(self._queue))]
+            batch = [waiting for waiting in queued if waiting.done.set_running_or_notify_cancel()]
+            self._count(len(batch) - len(queued))
+            if len(batch) > 1 and self._written_together(batch):
+                return
+            for waiting in batch:
+                try:
+                    with self._explained():
+                        self._begin(BUSY_MILLISECONDS / 1000)
+                        answer = self._transact(self._writable, waiting.job, waiting.then)
+                except BaseException as error:
+                    self._count(-1)
+                    waiting.done.set_exception(error)
+                else:
+                    self._count(-1)
+                    waiting.done.set_result(answer)
+
+    def _written_together(self, batch: "list[_Waiting]") -> bool:
         try:
-            with self._writing, self._explained():
-                self._begin(BUSY_MILLISECONDS / 1000)
-                return self._transact(self._writable, job, then)
-        finally:
+            self._begin(BUSY_MILLISECONDS / 1000)
+            answers = self._transact(self._writable, lambda c: [waiting.job(c) for waiting in batch], None)
+        except Exception:
+            return False
+        for waiting, answer in zip(batch, answers, strict=True):
+            if waiting.then is not None:
+                waiting.then(answer)
             self._count(-1)
+            waiting.done.set_result(answer)
+        return True
 
     def _count(self, change: int) -> None:
         with self._counting:

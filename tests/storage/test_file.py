@@ -10,7 +10,7 @@ import pytest
 from google.adk.events.event import Event
 from google.genai import types
 
-from storage.database import open_database
+from storage.database import Connection, open_database
 from storage.errors import StorageError, StoreUnavailable
 from storage.sessions import DatabaseSessionService
 from storage.sqlite import SqliteDatabase
@@ -84,3 +84,34 @@ def test_options_of_a_url_are_not_passed_over(path: Path) -> None:
     with pytest.raises(StorageError, match="mode=ro"):
         open_database(f"sqlite:///{path}?mode=ro")
     assert not path.exists()
+
+
+async def test_one_refused_write_among_many_that_wait_costs_the_others_nothing(path: Path) -> None:
+    service = DatabaseSessionService(str(path))
+    database = service._database
+    begun, release = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> None:
+        begun.set()
+        assert release.wait(20)
+
+    holder = threading.Thread(target=lambda: database.write(hold, user=None))
+    holder.start()
+    assert await asyncio.to_thread(begun.wait, 20)
+    names = ["a", "b", "a", "c"]
+    making = [
+        asyncio.create_task(service.create_session(app_name=APP, user_id="u", session_id=name))
+        for name in names
+    ]
+    cancelled = asyncio.create_task(service.create_session(app_name=APP, user_id="u", session_id="never"))
+    await asyncio.sleep(0.05)
+    cancelled.cancel()
+    release.set()
+    outcomes = await asyncio.gather(*making, return_exceptions=True)
+    await asyncio.to_thread(holder.join)
+    assert [type(outcome).__name__ for outcome in outcomes] == [
+        "Session", "Session", "AlreadyExistsError", "Session",
+    ]  # fmt: skip
+    page = await service.list_sessions_page(APP, "u")
+    assert sorted(item.key.session_id for item in page.items) == ["a", "b", "c"]
+    service.close()
