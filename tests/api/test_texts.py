@@ -36,7 +36,6 @@ TABLES = [
     "results",
     "datasets",
     "session_states",
-    "words",
 ]
 
 
