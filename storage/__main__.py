@@ -18,7 +18,7 @@ from typing import Any
 from storage import session_rows as rows
 from storage.database import Connection, Database, migrations, open_database, stored_version
 from storage.errors import StorageError, StoreUnavailable
-from storage.sqlite import check_backup
+from storage.sqlite_file import check_backup
 from storage.sweeper import sweep
 from storage.urls import default_home, is_postgres, sqlite_path, without_password
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from storage.errors import StorageError
-from storage.sqlite import open_read_only
+from storage.sqlite_file import open_read_only
 
 TABLES = {"sessions", "events", "app_states", "user_states"}
 METADATA = "adk_internal_metadata"

@@ -149,9 +149,9 @@ def stored_version(url: str) -> int:
         from storage import postgres
 
         return postgres.stored_version(url)
-    from storage import sqlite
+    from storage import sqlite_file
 
-    return sqlite.stored_version(sqlite_path(url))
+    return sqlite_file.stored_version(sqlite_path(url))
 
 
 def migrations(dialect: str) -> list[tuple[int, str]]:
