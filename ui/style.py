@@ -17,7 +17,7 @@ CSS = """
 [data-testid="stSidebarContent"] [class*="session-"] button:hover {
   background: color-mix(in srgb, currentColor 6%, transparent);
 }
-[class*="st-key-current-session"] button {
+[class*="st-key-current-session"] [class*="st-key-open-"] button {
   background: color-mix(in srgb, currentColor 9%, transparent); font-weight: 600;
 }
 /* It would stop the page's script, not the answer, which has a Stop of its own. */
