@@ -5,7 +5,6 @@ is reopened or something is said in it. One whose time has come is expired: it c
 deleted, no more.
 """
 
-import asyncio
 import base64
 import json
 import time
@@ -152,25 +151,6 @@ class Conversations:
         if query and self._database.read(is_behind, user=None):
             self._database.write(catch_up, user=None)
         return self._database.read(listing.read, user=user_id)
-
-    async def apage(
-        self,
-        app_name: str,
-        user_id: str,
-        *,
-        limit: int = 50,
-        cursor: str | None = None,
-        query: str = "",
-        status: str | None = None,
-        archived: bool | None = None,
-        include_empty: bool = False,
-    ) -> Page:
-        """`page` for coroutines."""
-        listing = _Listing(app_name, user_id, limit, cursor, query, status, archived, include_empty)
-        behind = bool(query) and await self._database.aread(is_behind, user=None)
-        if behind:
-            await asyncio.to_thread(self._database.write, catch_up, user=None)
-        return await self._database.aread(listing.read, user=user_id)
 
     def rename(self, key: SessionKey, title: str) -> None:
         """Sets the title, at most 200 characters of it. Raises ValueError for an empty one."""

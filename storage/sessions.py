@@ -132,8 +132,15 @@ class DatabaseSessionService(BaseSessionService):
         `query` finds words of titles and messages; `status` is one of the four. Raises ValueError for a
         status or cursor that is none.
         """
-        return await self._conversations.apage(
-            app_name, user_id, limit=limit, cursor=cursor, query=query, status=status, include_empty=True
+        return await asyncio.to_thread(
+            self._conversations.page,
+            app_name,
+            user_id,
+            limit=limit,
+            cursor=cursor,
+            query=query,
+            status=status,
+            include_empty=True,
         )
 
     @override
