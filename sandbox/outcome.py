@@ -92,7 +92,7 @@ class RunOutcome:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "RunOutcome":
-        """Reads what `sandbox.notebook` wrote. Data of another form raises ValueError, TypeError or LookupError."""
+        """Reads what `sandbox.notebook` wrote. Other data raises ValueError, TypeError or LookupError."""
         failure = data["failure"]
         return cls(
             outputs=[READERS[str(item["kind"])](item) for item in list(data["outputs"])[:MAX_OUTPUTS]],
