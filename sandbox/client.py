@@ -1,55 +1,57 @@
-"""The parent's side of one worker: calls with a wall-clock limit, and a kill that always works.
+"""One conversation's processes, from the app's side: calls with a time limit and a stop that always works.
 
-DuckDB's own limits do not hold (a long list sum ignores its interrupt, its time limit and its memory
-limit), so the clock runs here and the process is killed when it is over. What comes back is data from a
-process that may have run anything: its size is capped, and what is no answer ends the worker.
+Queries and our own programs run in one process, somebody's code in another, so that code cannot change what
+a query answers. DuckDB's own limits do not hold (a long list sum ignores its interrupt, its time limit and
+its memory limit), so the clock runs here. What comes back is data from a process that may have run
+anything: its size is capped, and what is no answer ends the process.
 """
 
-import contextlib
 import dataclasses
 import json
-import math
 import os
-import select
+import secrets
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sandbox import errors
+from sandbox.folders import Folders
+from sandbox.launcher import Launcher, PipeEnded, Process, TimeOver, shared
+from sandbox.lockdown import Grant
+from sandbox.outcome import RunOutcome
 from sandbox.table import Table
+from sandbox.warm import BUSY, DROP, IDLE, KEEP, PERMIT
 from sandbox.worker import HEADER
 
-ROOT = Path(__file__).parent.parent
-START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.worker import main; main()"
 OUTPUT_BYTES = 64 * 1024 * 1024
 ROW_LIMIT = 10_000
 QUERY_SECONDS = 30.0
 PROGRAM_SECONDS = 60.0
 CONVERT_SECONDS = 600.0
-WRITE_BYTES = 64 * 1024
-LEAVING_SECONDS = 0.5
+LEAVING_SECONDS = 0.3
+CONVERTED_FILE_MB = 1024 * 1024
+STALE_ANSWERS = 8
 STOPPED = "Stopped."
 DIED = "The process that computes answers {}. Ask again."
 KINDS = {kind.__name__: kind for kind in errors.SandboxError.__subclasses__()}
 T = TypeVar("T")
-# Linux ends a child with the thread that started it, so one thread that stays starts them all.
-STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker-starter")
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
+
+
+def half_of_memory_mb() -> int:
+    """Half of this machine's memory, at least 2 GB."""
+    return max(2048, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**21)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one worker may use."""
+    """What one process of a worker may use."""
 
-    address_space_mb: int = 6144
+    memory_mb: int = field(default_factory=half_of_memory_mb)
+    """Beyond what it has when it starts."""
     engine_mb: int = 2048
     """DuckDB's own share; beyond it, it says so instead of dying."""
     threads: int = 2
@@ -65,12 +67,28 @@ class ProgramOutput:
     stdout: str = ""
 
 
-class Worker:
-    """One process, started when first needed and again after it was killed; one call at a time."""
+@dataclass(frozen=True)
+class Cell:
+    """Code that ran, under an id of its own."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    id: str
+    code: str
+
+
+class Worker:
+    """Processes started when first needed and again after they ended; one call at a time."""
+
+    def __init__(
+        self, limits: Limits | None = None, *, launcher: Launcher | None = None, folder: Path | None = None
+    ) -> None:
         self._limits = limits or Limits()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._launcher = launcher or shared()
+        self._base = folder
+        self._folders: Folders | None = None
+        self._engine: Process | None = None
+        self._notebook: Process | None = None
+        self._cells: list[Cell] = []
+        self._last_mark = ""
         self._turn = threading.Lock()
         self._stopped = threading.Event()
 
@@ -86,162 +104,286 @@ class Worker:
 
         Raises QueryFailed, TimeLimitExceeded, MemoryLimitExceeded, OutputTooLarge, WorkerStopped.
         """
-        call = {"do": "query", "sql": sql, "tables": _paths(tables), "limit": limit}
-        return self._call(call, timeout, Table.from_json)
+        return self._engine_call(
+            {"do": "query", "sql": sql, "limit": limit}, tables, timeout, Table.from_json
+        )
 
     def program(
         self, code: str, tables: Mapping[str, Path], *, timeout: float = PROGRAM_SECONDS
     ) -> ProgramOutput:
-        """Runs Python in which `con` is a DuckDB connection with `tables` as views.
+        """Runs Python of ours in which `con` is a DuckDB connection with `tables` as views.
 
         It assigns `output`: a DataFrame, or a dictionary of DataFrames and JSON values.
         Raises ProgramFailed besides what `query` raises.
         """
-        call = {"do": "program", "code": code, "tables": _paths(tables)}
-        return self._call(call, timeout, _program_output)
+        return self._engine_call({"do": "program", "code": code}, tables, timeout, _program_output)
 
     def convert(
         self, source: Path, target: Path, read: dict[str, Any], *, timeout: float = CONVERT_SECONDS
     ) -> dict[str, Any]:
-        """Delimited text to Parquet; see `sandbox.convert.convert`."""
-        paths = {"source": str(source.resolve()), "target": str(target.resolve())}
-        return self._call({"do": "convert", "read": read, **paths}, timeout, dict[str, Any])
+        """Delimited text to Parquet, in a process of its own; see `sandbox.convert.convert`."""
+        source, target = source.resolve(), target.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        call = {"do": "convert", "read": read, "source": str(source), "target": str(target)}
+        grant = self._grant(read=[str(source)], write=str(target.parent), file_mb=CONVERTED_FILE_MB)
+        with self._turn:
+            self._stopped.clear()
+            process = self._spawn("engine", grant)
+            try:
+                return self._ask(process, call, timeout, dict[str, Any])
+            finally:
+                process.close()
+
+    def run(
+        self,
+        code: str,
+        tables: Mapping[str, Path],
+        *,
+        history: Sequence[Cell] = (),
+        cell_id: str = "",
+        timeout: float = PROGRAM_SECONDS,
+    ) -> RunOutcome:
+        """Runs somebody's code in the conversation's notebook; the current table is the last of `tables`.
+
+        Where the live variables are not those of exactly `history`, its cells run again first. After success
+        they are those of `history` and this cell; code that raises comes back as `failure`, and then, as
+        after every error, they are as before. Raises TimeLimitExceeded, MemoryLimitExceeded,
+        DiskLimitExceeded, OutputTooLarge, WorkerStopped, WorkerDied and IsolationMissing.
+        """
+        isolation = self._launcher.isolation
+        if not isolation.runs_code:
+            raise errors.IsolationMissing(isolation.text)
+        with self._turn:
+            self._stopped.clear()
+            folders = self._opened()
+            paths = folders.link(tables, only=True)
+            rebuilt, notes = self._rebuild(history, paths, timeout)
+            before = folders.seen()
+            try:
+                outcome = self._cell(code, paths, timeout)
+            except errors.SandboxError:
+                folders.remove_new(before)
+                raise
+            if outcome.failure is not None:
+                folders.remove_new(before)
+                return dataclasses.replace(outcome, rebuilt=rebuilt, notes=[*notes, *outcome.notes])
+            self._cells = [*history, Cell(cell_id, code)]
+            files, said = folders.changed(before)
+            return dataclasses.replace(
+                outcome,
+                outputs=[*outcome.outputs, *files],
+                rebuilt=rebuilt,
+                notes=[*notes, *outcome.notes, *said],
+            )
+
+    def read_file(self, name: str) -> bytes:
+        """A file that code left, or that was put there. Raises FileNotFoundError."""
+        data = self._opened().read(name)
+        if data is None:
+            raise FileNotFoundError(f"There is no file {name!r} here, or none that can be read.")
+        return data
+
+    def write_file(self, name: str, data: bytes) -> None:
+        """Puts a file where code finds it. Raises OSError."""
+        self._opened().write(name, data)
 
     @property
     def running(self) -> bool:
-        """Whether its process lives."""
-        process = self._process
-        return process is not None and process.poll() is None
+        """Whether one of its processes lives."""
+        return any(process is not None and process.running for process in (self._engine, self._notebook))
+
+    @property
+    def processes(self) -> list[int]:
+        """The ids of the processes that were locked for it."""
+        return [p.pid for p in (self._engine, self._notebook) if p is not None and p.running]
 
     def kill(self) -> None:
-        """Ends the process now; a call that is running raises WorkerStopped."""
+        """Ends what is running now: a call raises WorkerStopped. The notebook's variables stay."""
         self._stopped.set()
-        process = self._process
-        if process is not None and process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        # A running call still reads from the pipes; it closes them itself when it finds their end.
-        self.rest()
-
-    close = kill
+        engine, notebook = self._engine, self._notebook
+        if engine is not None:
+            engine.kill()
+        if notebook is not None:
+            notebook.tell(DROP)
+            if not self._turn.acquire(timeout=LEAVING_SECONDS):
+                # It did not come back from the run, so the variables are lost to a new process.
+                notebook.kill()
+                return
+            self._turn.release()
 
     def rest(self) -> bool:
-        """Ends the process unless a call is running; returns whether it did."""
+        """Ends the processes unless a call is running; returns whether it did."""
         if not self._turn.acquire(blocking=False):
             return False
         try:
-            self._end()
+            self._end_engine()
+            self._end_notebook()
         finally:
             self._turn.release()
         return True
 
-    def _call(self, call: dict[str, Any], timeout: float, read: Callable[[Any], T]) -> T:
-        message = json.dumps(call | {"seconds": timeout}).encode()
+    def close(self) -> None:
+        """Ends everything and removes the folders."""
+        self._stopped.set()
+        for process in (self._engine, self._notebook):
+            if process is not None:
+                process.kill()
+        with self._turn:
+            self._end_engine()
+            self._end_notebook()
+            if self._folders is not None:
+                self._folders.remove()
+                self._folders = None
+
+    def _engine_call(
+        self, call: dict[str, Any], tables: Mapping[str, Path], timeout: float, read: Callable[[Any], T]
+    ) -> T:
         with self._turn:
             self._stopped.clear()
-            process = self._started()
+            folders = self._opened()
+            call |= {"tables": folders.link(tables)}
+            if self._engine is None or not self._engine.running:
+                self._end_engine()
+                self._engine = self._spawn("engine", self._grant(read=[str(folders.data)]))
+            process = self._engine
             try:
-                # A kill that came before there was a process to kill.
-                if self._stopped.is_set():
-                    raise errors.WorkerStopped(STOPPED)
-                answer = self._exchange(process, message, timeout)
-                if "ok" in answer:
-                    return _understood(read, answer["ok"])
-                kind, reason = _understood(_refusal, answer)
-            except BaseException:
-                self._end()
+                process.tell(BUSY)
+                return self._ask(process, call, timeout, read)
+            except (errors.QueryFailed, errors.ProgramFailed):
                 raise
+            except BaseException:
+                self._end_engine()
+                raise
+            finally:
+                process.tell(IDLE)
+
+    def _rebuild(
+        self, history: Sequence[Cell], paths: dict[str, str], timeout: float
+    ) -> tuple[int, list[str]]:
+        """Makes the live variables those of `history`; how many cells ran again, and what went wrong."""
+        alive = self._notebook is not None and self._notebook.running
+        if alive and self._cells == list(history):
+            return 0, []
+        self._end_notebook()
+        folders = self._opened()
+        grant = self._grant(read=[str(folders.data)], write=str(folders.scratch), forks=True)
+        self._notebook = self._spawn("notebook", grant)
+        notes = []
+        for number, cell in enumerate(history, 1):
+            try:
+                failure = self._cell(cell.code, paths, timeout).failure
+                reason = "" if failure is None else f"{failure.type}: {failure.message}"
+            except (errors.WorkerStopped, errors.WorkerDied):
+                raise
+            except errors.SandboxError as error:
+                reason = str(error)
+            if reason:
+                notes.append(f"Earlier code (run {number} of {len(history)}) did not run again: {reason}")
+        self._cells = list(history)
+        return len(history), notes
+
+    def _cell(self, code: str, paths: dict[str, str], timeout: float) -> RunOutcome:
+        process = self._notebook
+        assert process is not None
+        process.tell(PERMIT)
+        call = {"do": "run", "code": code, "tables": paths}
+        try:
+            outcome = self._ask(process, call, timeout, RunOutcome.from_json)
+        except errors.WorkerDied:
+            self._end_notebook()
+            raise
+        except BaseException:
+            process.tell(DROP)
+            raise
+        process.tell(KEEP if outcome.failure is None else DROP)
+        return outcome
+
+    def _ask(self, process: Process, call: dict[str, Any], timeout: float, read: Callable[[Any], T]) -> T:
+        """Sends the call and reads its answer. Raises the errors that the process or its end mean."""
+        # A stop that came before there was anything to stop.
+        if self._stopped.is_set():
+            raise errors.WorkerStopped(STOPPED)
+        stale, mark = self._last_mark, secrets.token_hex(8)
+        self._last_mark = mark
+        message = json.dumps(call | {"seconds": timeout, "mark": mark}).encode()
+        deadline = time.monotonic() + timeout
+        try:
+            process.write(message, deadline)
+            answer = self._read(process, mark, stale, deadline)
+        except TimeOver:
+            self._settle(process, mark, stale)
+            raise errors.TimeLimitExceeded(_too_long(timeout)) from None
+        except PipeEnded:
+            raise self._ended(process.reason(LEAVING_SECONDS)) from None
+        if "ok" in answer:
+            return _understood(read, answer["ok"])
+        if "died" in answer:
+            raise self._ended(process.reason(0) or f"ended {_understood(int, answer['died'])}")
+        kind, reason = _understood(_refusal, answer)
         raise kind(explained(kind, reason))
 
-    def _exchange(self, process: subprocess.Popen[bytes], message: bytes, timeout: float) -> dict[str, Any]:
-        deadline = time.monotonic() + timeout
-        self._write(process, HEADER.pack(len(message)) + message, deadline, timeout)
-        (size,) = HEADER.unpack(self._read(process, HEADER.size, deadline, timeout))
-        if size > self._limits.output_bytes + 1024:
-            raise errors.OutputTooLarge(explained(errors.OutputTooLarge, f"{size / 1e6:,.0f} MB"))
-        return _understood(_dictionary, self._read(process, size, deadline, timeout))
+    def _read(self, process: Process, mark: str, stale: str, deadline: float) -> dict[str, Any]:
+        """The answer with this mark. One that a call before left behind is passed over."""
+        for _ in range(STALE_ANSWERS):
+            (size,) = HEADER.unpack(process.read(HEADER.size, deadline))
+            if size > self._limits.output_bytes + 1024:
+                raise errors.WorkerDied(DIED.format("sent something that is no answer"))
+            answer = _understood(_dictionary, process.read(size, deadline))
+            if answer.get("mark") == mark:
+                return answer
+            if answer.get("mark") != stale:
+                break
+        raise errors.WorkerDied(DIED.format("sent something that is no answer"))
 
-    def _write(self, process: subprocess.Popen[bytes], data: bytes, deadline: float, timeout: float) -> None:
-        assert process.stdin is not None
-        descriptor = process.stdin.fileno()
-        os.set_blocking(descriptor, False)
-        left = memoryview(data)
+    def _settle(self, process: Process, mark: str, stale: str) -> None:
+        """After a run that took too long: kills it, and waits until its process can take the next."""
+        if process is not self._notebook:
+            return
+        process.tell(DROP)
         try:
-            while left:
-                if not _ready(descriptor, select.POLLOUT, deadline):
-                    raise _too_long(timeout)
-                left = left[os.write(descriptor, left[:WRITE_BYTES]) :]
-        except BrokenPipeError:
-            raise self._ended(process) from None
+            self._read(process, mark, stale, time.monotonic() + LEAVING_SECONDS)
+        except (TimeOver, PipeEnded, errors.WorkerDied):
+            self._end_notebook()
 
-    def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float, timeout: float) -> bytes:
-        assert process.stdout is not None
-        descriptor = process.stdout.fileno()
-        data = bytearray()
-        while len(data) < size:
-            if not _ready(descriptor, select.POLLIN, deadline):
-                raise _too_long(timeout)
-            piece = os.read(descriptor, min(size - len(data), 1 << 20))
-            if not piece:
-                raise self._ended(process)
-            data += piece
-        return bytes(data)
-
-    def _ended(self, process: subprocess.Popen[bytes]) -> errors.SandboxError:
+    def _ended(self, reason: str) -> errors.SandboxError:
+        """What the end of a process means; `reason` is what the warm process said, or its status."""
         if self._stopped.is_set():
             return errors.WorkerStopped(STOPPED)
-        try:
-            code = process.wait(LEAVING_SECONDS)
-        except subprocess.TimeoutExpired:
-            return errors.WorkerDied(DIED.format("closed its pipe"))
-        if code == -signal.SIGXCPU:
+        if "disk" in reason:
+            return errors.DiskLimitExceeded(
+                "The code filled its folder (at most 500 files and 1 GB) and was ended."
+            )
+        digits = reason.rpartition("ended ")[2].strip()
+        status = int(digits) if digits.isdigit() else 0
+        ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        if ended_by == signal.SIGXCPU:
             return errors.TimeLimitExceeded("This took more processor time than a call may use.")
-        if code in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT):
+        if ended_by in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
             return errors.MemoryLimitExceeded(explained(errors.MemoryLimitExceeded, ""))
-        return errors.WorkerDied(DIED.format(f"ended with code {code}"))
+        return errors.WorkerDied(DIED.format(f"ended ({reason or 'no reason given'})"))
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self._end()
-            self._process = STARTER.submit(_start, self._limits).result()
-        return self._process
+    def _opened(self) -> Folders:
+        if self._folders is None:
+            self._folders = Folders(self._base)
+        return self._folders
 
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue
+    def _grant(self, **what: Any) -> Grant:
+        return Grant(memory_mb=self._limits.memory_mb, **what)
 
+    def _spawn(self, kind: str, grant: Grant) -> Process:
+        settings = {name: getattr(self._limits, name) for name in ("engine_mb", "threads", "output_bytes")}
+        return self._launcher.spawn(kind, grant, settings)
 
-def _start(limits: Limits) -> subprocess.Popen[bytes]:
-    settings = dataclasses.asdict(limits) | {"parent": os.getpid()}
-    clean = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    clean |= {"HOME": tempfile.gettempdir(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-I", "-c", START, str(ROOT), json.dumps(settings)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=clean,
-        cwd=tempfile.gettempdir(),
-        start_new_session=True,
-    )
+    def _end_engine(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
 
-
-def _ready(descriptor: int, event: int, deadline: float) -> bool:
-    """Whether the pipe can be used, or its other end is gone, before the deadline."""
-    left = deadline - time.monotonic()
-    poll = select.poll()
-    poll.register(descriptor, event)
-    return left > 0 and bool(poll.poll(math.ceil(left * 1000)))
+    def _end_notebook(self) -> None:
+        if self._notebook is not None:
+            self._notebook.close()
+            self._notebook = None
+        self._cells = []
 
 
 def _understood(read: Callable[[Any], T], data: Any) -> T:
@@ -265,8 +407,8 @@ def _program_output(data: dict[str, Any]) -> ProgramOutput:
     return ProgramOutput(tables, dict(data["values"]), str(data["stdout"]))
 
 
-def _too_long(timeout: float) -> errors.TimeLimitExceeded:
-    return errors.TimeLimitExceeded(
+def _too_long(timeout: float) -> str:
+    return (
         f"This took longer than {timeout:g} seconds and was stopped. "
         "Ask for less: fewer rows, fewer groups, or a narrower filter."
     )
@@ -283,7 +425,3 @@ def explained(kind: type[errors.SandboxError], message: str) -> str:
         return f"The answer is too large to show ({message}). Group it, filter it, or ask for the top."
     first = message.split("\n\n")[0].strip()
     return first[:1000]
-
-
-def _paths(tables: Mapping[str, Path]) -> dict[str, str]:
-    return {name: str(path.resolve()) for name, path in tables.items()}

@@ -31,3 +31,11 @@ class WorkerStopped(SandboxError):
 
 class WorkerDied(SandboxError):
     """The worker's process ended by itself in the middle of a call."""
+
+
+class DiskLimitExceeded(SandboxError):
+    """The code filled its folder."""
+
+
+class IsolationMissing(SandboxError):
+    """Nothing here could keep the code in, so it is not run."""

@@ -1,20 +1,15 @@
-"""The worker's own program: takes limits on itself, then answers one call after another.
+"""What a locked process does: it answers one call after another until the app closes the pipe.
 
-Calls and answers are JSON with a length before them, on the pipes that were its standard input and
-output; code that runs here finds empty ones in their place. The worker ends when its parent does, also in
-the middle of a query.
+Calls and answers are JSON with a length before them. Each answer carries the mark of its call, so that the
+app takes no answer for another's.
 """
 
-import ctypes
 import json
-import math
 import os
 import resource
-import signal
 import struct
-import sys
-import threading
-import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import duckdb
@@ -24,49 +19,82 @@ from sandbox.engine import Engine
 from sandbox.errors import OutputTooLarge, ProgramFailed, QueryFailed
 
 HEADER = struct.Struct(">Q")
-OPEN_FILES = 256
-PARENT_POLL_SECONDS = 1.0
 PROCESSOR_SECONDS_MORE = 5
-DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+Call = dict[str, Any]
 
 
-def main() -> None:
-    """Serves calls until the parent closes the pipe."""
-    settings = json.loads(sys.argv[1])
-    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    devnull = os.open(os.devnull, os.O_RDWR)
-    os.dup2(devnull, 0)
-    os.dup2(devnull, 1)
-    _limit(settings["address_space_mb"])
-    _leave_with(settings["parent"])
+def serve(kind: str, calls: int, answers: int, settings: dict[str, Any]) -> None:
+    """Serves `engine` or `notebook` calls from and to these descriptors."""
+    incoming, outgoing = os.fdopen(calls, "rb"), os.fdopen(answers, "wb")
+    if kind == "notebook":
+        serve_notebook(incoming, outgoing, settings)
+        return
     engine = Engine(settings["engine_mb"], settings["threads"])
     while (call := read_message(incoming)) is not None:
         _limit_processor_time(call["seconds"] * settings["threads"])
-        data = _encoded(_answer(engine, call, settings))
-        if len(data) > settings["output_bytes"]:
-            size = f"{len(data) / 1e6:,.0f} MB"
-            data = json.dumps({"error": OutputTooLarge.__name__, "message": size}).encode()
-        outgoing.write(HEADER.pack(len(data)) + data)
-        outgoing.flush()
+        write_message(outgoing, call, _answer(engine, call, settings), settings["output_bytes"])
 
 
-def read_message(stream: BinaryIO) -> dict[str, Any] | None:
+def serve_notebook(incoming: BinaryIO, outgoing: BinaryIO, settings: dict[str, Any]) -> None:
+    """Runs each cell in a fork: one that fails is killed, and this process still has the variables."""
+    from sandbox.notebook import Notebook
+
+    fork, wait, leave = os.fork, os.waitpid, os._exit
+    home = os.open(".", os.O_RDONLY)
+    notebook = Notebook(settings["engine_mb"], settings["threads"])
+    while (call := read_message(incoming)) is not None:
+        try:
+            run = fork()
+        except OSError as error:
+            # It was stopped before it began, or there is no memory for another process.
+            write_message(outgoing, call, {"died": 0, "why": str(error)}, settings["output_bytes"])
+            continue
+        if run:
+            _, status = wait(run, 0)
+            # A run that carries on ends this process, so it has failed or was killed.
+            write_message(outgoing, call, {"died": status}, settings["output_bytes"])
+            continue
+        os.fchdir(home)
+        _limit_processor_time(call["seconds"] * settings["threads"])
+        answer = notebook.run(call["code"], call["tables"])
+        write_message(outgoing, call, {"ok": answer}, settings["output_bytes"])
+        if answer["failure"] is not None:
+            leave(0)
+        notebook.rest()
+        # Threads that the code left running stay behind in this process.
+        with suppress(OSError):
+            if fork():
+                leave(0)
+
+
+def read_message(stream: BinaryIO) -> Call | None:
     """The next message, or None at the end of the stream."""
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         return None
-    message: dict[str, Any] = json.loads(stream.read(HEADER.unpack(header)[0]))
+    message: Call = json.loads(stream.read(HEADER.unpack(header)[0]))
     return message
 
 
-def _answer(engine: Engine, call: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def write_message(stream: BinaryIO, call: Call, answer: dict[str, Any], limit: int) -> None:
+    """Sends an answer to `call`; one that is no JSON or too long is replaced by the reason."""
+    mark = {"mark": call["mark"]}
+    data = _encoded(answer | mark)
+    if len(data) > limit:
+        size = f"{len(data) / 1e6:,.0f} MB"
+        data = _encoded({"error": OutputTooLarge.__name__, "message": size} | mark)
+    stream.write(HEADER.pack(len(data)) + data)
+    stream.flush()
+
+
+def _answer(engine: Engine, call: Call, settings: dict[str, Any]) -> dict[str, Any]:
+    kinds: dict[str, Callable[[], Any]] = {
+        "query": lambda: engine.query(call["sql"], call["tables"], call["limit"]).to_json(),
+        "program": lambda: engine.program(call["code"], call["tables"]),
+        "convert": lambda: convert(call["source"], call["target"], call["read"], settings["engine_mb"]),
+    }
     try:
-        if call["do"] == "query":
-            table = engine.query(call["sql"], call["tables"], call["limit"])
-            return {"ok": table.to_json()}
-        if call["do"] == "program":
-            return {"ok": engine.program(call["code"], call["tables"])}
-        return {"ok": convert(call["source"], call["target"], call["read"], settings["engine_mb"])}
+        return {"ok": kinds[call["do"]]()}
     except (MemoryError, duckdb.OutOfMemoryException) as error:
         return {"error": "MemoryLimitExceeded", "message": str(error)}
     except (QueryFailed, ProgramFailed) as error:
@@ -76,48 +104,20 @@ def _answer(engine: Engine, call: dict[str, Any], settings: dict[str, Any]) -> d
 
 
 def _encoded(answer: dict[str, Any]) -> bytes:
+    mark = {"mark": answer["mark"]}
     try:
         return json.dumps(answer).encode()
     except MemoryError as error:
-        return json.dumps({"error": "MemoryLimitExceeded", "message": str(error)}).encode()
+        return json.dumps({"error": "MemoryLimitExceeded", "message": str(error)} | mark).encode()
     except (TypeError, ValueError, RecursionError) as error:
         message = f"The output cannot be returned as JSON: {error}"
-        return json.dumps({"error": ProgramFailed.__name__, "message": message}).encode()
-
-
-def _limit(address_space_mb: int) -> None:
-    wanted = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: OPEN_FILES,
-        resource.RLIMIT_AS: address_space_mb * 1024 * 1024,
-    }
-    for name, value in wanted.items():
-        try:
-            resource.setrlimit(name, (value, value))
-        except (ValueError, OSError):  # macOS knows RLIMIT_AS but refuses to set it
-            continue
+        return json.dumps({"error": ProgramFailed.__name__, "message": message} | mark).encode()
 
 
 def _limit_processor_time(seconds: float) -> None:
     """The system's own end for a call whose parent is gone and cannot end it."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = math.ceil(used.ru_utime + used.ru_stime + seconds) + PROCESSOR_SECONDS_MORE
+    allowed = int(used.ru_utime + used.ru_stime + seconds) + PROCESSOR_SECONDS_MORE
     most = resource.getrlimit(resource.RLIMIT_CPU)[1]
     allowed = allowed if most == resource.RLIM_INFINITY else min(allowed, most)
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, most))
-
-
-def _leave_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(PARENT_POLL_SECONDS)
-    os._exit(1)
-
-
-if __name__ == "__main__":
-    main()

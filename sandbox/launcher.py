@@ -1,0 +1,226 @@
+"""The app's side of the warm process: starts it, and has it fork locked processes.
+
+One warm process serves the whole app. It lives as long as the app holds the control socket's other end.
+"""
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from sandbox import isolation
+from sandbox.errors import WorkerDied
+from sandbox.lockdown import Grant
+from sandbox.worker import HEADER
+
+ROOT = Path(__file__).parent.parent
+START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.warm import main; main()"
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+START_SECONDS = 60.0
+WRITE_BYTES = 64 * 1024
+READ_BYTES = 1 << 20
+
+
+class TimeOver(Exception):
+    """The deadline of an exchange passed."""
+
+
+class PipeEnded(Exception):
+    """The process at the other end of a pipe is gone."""
+
+
+class Process:
+    """A locked process (with what it forks) and the pipes to it; letting go of it kills it."""
+
+    def __init__(self, told: socket.socket, calls: int, answers: int) -> None:
+        self._told = told
+        self._calls = calls
+        self._answers = answers
+        self._lock = threading.Lock()
+        self._open = True
+        self.pid = 0
+        """The process that was locked first; runs are forks of it."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it can still answer."""
+        if not self._open:
+            return False
+        poll = select.poll()
+        poll.register(self._answers, 0)
+        return not poll.poll(0)
+
+    def tell(self, word: bytes) -> None:
+        """One of `sandbox.warm`'s words."""
+        with self._lock:
+            if self._open:
+                with contextlib.suppress(OSError):
+                    self._told.sendall(word)
+
+    def reason(self, seconds: float) -> str:
+        """What the warm process said about an end, waiting that long for it; empty for nothing."""
+        try:
+            if ready(self._told.fileno(), select.POLLIN, time.monotonic() + seconds) or seconds == 0:
+                return self._told.recv(4096, socket.MSG_DONTWAIT).decode(errors="replace")
+        except OSError:
+            pass
+        return ""
+
+    def kill(self) -> None:
+        """Ends it and everything it started. A call that waits for its answer finds the pipe's end."""
+        with self._lock:
+            if self._open:
+                with contextlib.suppress(OSError):
+                    self._told.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Ends it and frees the pipes; nobody may be reading or writing."""
+        with self._lock:
+            if self._open:
+                self._open = False
+                self._told.close()
+                os.close(self._calls)
+                os.close(self._answers)
+
+    def write(self, message: bytes, deadline: float) -> None:
+        """Sends one message. Raises TimeOver and PipeEnded."""
+        left = memoryview(HEADER.pack(len(message)) + message)
+        while left:
+            if not ready(self._calls, select.POLLOUT, deadline):
+                raise TimeOver
+            try:
+                left = left[os.write(self._calls, left[:WRITE_BYTES]) :]
+            except BrokenPipeError:
+                raise PipeEnded from None
+
+    def read(self, size: int, deadline: float) -> bytes:
+        """Exactly `size` bytes. Raises TimeOver and PipeEnded."""
+        data = bytearray()
+        while len(data) < size:
+            if not ready(self._answers, select.POLLIN, deadline):
+                raise TimeOver
+            piece = os.read(self._answers, min(size - len(data), READ_BYTES))
+            if not piece:
+                raise PipeEnded
+            data += piece
+        return bytes(data)
+
+
+def ready(descriptor: int, event: int, deadline: float) -> bool:
+    """Whether the pipe can be used, or its other end is gone, before the deadline."""
+    left = deadline - time.monotonic()
+    poll = select.poll()
+    poll.register(descriptor, event)
+    return left > 0 and bool(poll.poll(math.ceil(left * 1000)))
+
+
+class Launcher:
+    """Starts the warm process when it is first needed, and again if it died."""
+
+    def __init__(self, kind: isolation.Isolation | None = None) -> None:
+        self.isolation = kind or isolation.find()
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def warm(self) -> None:
+        """Starts the warm process, so that the first call does not wait for it."""
+        with self._lock:
+            self._started()
+
+    def spawn(self, kind: str, grant: Grant, settings: dict[str, Any]) -> Process:
+        """A locked process for `engine` or `notebook` calls. Raises WorkerDied with the reason."""
+        ours, theirs = socket.socketpair()
+        calls_read, calls_write = os.pipe()
+        answers_read, answers_write = os.pipe()
+        os.set_blocking(calls_write, False)
+        order = {"kind": kind, "grant": dataclasses.asdict(grant), "settings": settings}
+        process = Process(ours, calls_write, answers_read)
+        try:
+            with self._lock:
+                control = self._started()
+                socket.send_fds(
+                    control, [json.dumps(order).encode()], [theirs.fileno(), calls_read, answers_write]
+                )
+        except OSError as error:
+            process.close()
+            raise WorkerDied(f"The process that computes answers could not be started: {error}") from error
+        finally:
+            theirs.close()
+            os.close(calls_read)
+            os.close(answers_write)
+        ours.settimeout(START_SECONDS)
+        try:
+            said = ours.recv(4096).decode(errors="replace")
+        except OSError as error:
+            said = str(error)
+        ours.settimeout(None)
+        if not said.startswith("pid "):
+            process.close()
+            raise WorkerDied(f"The process that computes answers could not be locked: {said or 'it ended'}")
+        process.pid = int(said.removeprefix("pid "))
+        return process
+
+    def close(self) -> None:
+        """Ends the warm process and all that it forked."""
+        with self._lock:
+            self._end()
+
+    def _started(self) -> socket.socket:
+        if self._control is None or self._process is None or self._process.poll() is not None:
+            self._end()
+            # Whole messages, and an end that is noticed.
+            kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_STREAM
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, kind)
+            settings = {"control": theirs.fileno(), "kernel": self.isolation.kind == "kernel"}
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-c", START, str(ROOT), json.dumps(settings)],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env=environment(),
+                    cwd=tempfile.gettempdir(),
+                    start_new_session=True,
+                )
+        return self._control
+
+    def _end(self) -> None:
+        control, self._control = self._control, None
+        process, self._process = self._process, None
+        if control is not None:
+            control.close()
+        if process is not None:
+            process.wait()
+
+
+def environment() -> dict[str, str]:
+    """What the warm process finds of ours, and one thread for each library, because it forks."""
+    clean = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    single = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    home = {"HOME": tempfile.gettempdir(), "MPLBACKEND": "Agg", "MALLOC_ARENA_MAX": "2"}
+    return clean | home | dict.fromkeys(single, "1")
+
+
+_lock = threading.Lock()
+_shared: Launcher | None = None
+
+
+def shared() -> Launcher:
+    """The process's launcher."""
+    global _shared
+    with _lock:
+        if _shared is None:
+            _shared = Launcher()
+        return _shared

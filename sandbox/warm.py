@@ -1,0 +1,301 @@
+"""The warm process: imports what analyses use once, then forks locked processes as it is told.
+
+It runs no code but ours and has one thread. It holds, for each group of processes that it forked, a socket
+to the app; when that closes, because the app let go of it or died, the whole group is killed. It decides
+about every fork inside a locked group: one for each run that the app announced, none otherwise.
+"""
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox import processes
+from sandbox.lockdown import Grant, lock
+from sandbox.notices import ForkNotices
+from sandbox.worker import serve
+
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+WATCH_SECONDS = 0.05
+HANDSHAKE_SECONDS = 10.0
+ORDER_BYTES = 64 * 1024
+SCRATCH_MB = 1024
+SCRATCH_FILES = 500
+# What the app says to a group: one byte each.
+BUSY, IDLE, PERMIT, KEEP, DROP = b"b", b"i", b"p", b"k", b"d"
+MODULES = (
+    "numpy", "pandas", "plotly.express", "plotly.graph_objects", "plotly.subplots", "matplotlib.pyplot",
+    "seaborn", "scipy.stats", "scipy.optimize", "scipy.signal", "scipy.cluster.hierarchy", "sklearn.pipeline",
+    "sklearn.linear_model", "sklearn.ensemble", "sklearn.cluster", "sklearn.model_selection",
+    "sklearn.preprocessing", "sklearn.metrics", "sklearn.compose", "sklearn.decomposition", "sklearn.tree",
+    "sklearn.impute", "statsmodels.api", "statsmodels.formula.api", "statsmodels.tsa.api",
+)  # fmt: skip
+
+
+@dataclass
+class Group:
+    """A locked process with what it forked; all of them are in one process group."""
+
+    socket: socket.socket
+    leader: int
+    holder: int
+    """The process that has the variables; a run is a fork of it."""
+    grant: Grant
+    notices: ForkNotices | None = None
+    permits: int = 0
+    busy: bool = False
+    gone: bool = False
+    """Whether it has no process any more; its number may be another's by now."""
+
+
+class Warm:
+    """Serves the app's orders until the app is gone."""
+
+    def __init__(self, control: socket.socket, wakes: int, settings: dict[str, Any]) -> None:
+        self._control = control
+        self._kernel: bool = settings["kernel"]
+        self._groups: dict[int, Group] = {}
+        self._ready = False
+        self._waiting: list[tuple[dict[str, Any], list[int]]] = []
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ, self._order)
+        # Written to when a child ends, so that it is waited for at once.
+        self._selector.register(wakes, selectors.EVENT_READ, lambda: os.read(wakes, 4096))
+
+    def serve(self) -> None:
+        """Imports, answering what can be answered between imports, then serves for ever."""
+        for name in MODULES:
+            importlib.import_module(name)
+            self._serve_once(0)
+        importlib.import_module("sandbox.warm_up").run()
+        gc.collect()
+        gc.freeze()
+        self._ready = True
+        for order, descriptors in self._waiting:
+            self._spawn(order, descriptors)
+        self._waiting.clear()
+        while True:
+            watching = any(group.busy and group.grant.write for group in self._groups.values())
+            self._serve_once(WATCH_SECONDS if watching else None)
+            for group in list(self._groups.values()):
+                if group.busy:
+                    self._watch(group)
+
+    def _serve_once(self, timeout: float | None) -> None:
+        for key, _ in self._selector.select(timeout):
+            key.data()
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                self._ended(*ended)
+
+    def _ended(self, pid: int, status: int) -> None:
+        for group in self._groups.values():
+            if pid == group.leader:
+                with contextlib.suppress(OSError):
+                    group.socket.sendall(f"ended {status}".encode())
+            try:
+                os.killpg(group.leader, 0)
+            except ProcessLookupError:
+                group.gone = True
+
+    def _order(self) -> None:
+        data, descriptors, *_ = socket.recv_fds(self._control, ORDER_BYTES, 3)
+        if not data:
+            for group in list(self._groups.values()):
+                self._end(group)
+            os._exit(0)
+        order = json.loads(data)
+        if order["kind"] == "notebook" and not self._ready:
+            self._waiting.append((order, descriptors))
+        else:
+            self._spawn(order, descriptors)
+
+    def _spawn(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        told = socket.socket(fileno=descriptors[0])
+        calls, answers = descriptors[1:]
+        ours, theirs = socket.socketpair()
+        grant = Grant(**order["grant"])
+        pid = os.fork()
+        if pid == 0:
+            _become(order, grant, calls, answers, theirs, kernel=self._kernel)
+        for descriptor in (calls, answers):
+            os.close(descriptor)
+        theirs.close()
+        ours.settimeout(HANDSHAKE_SECONDS)
+        try:
+            data, listeners, *_ = socket.recv_fds(ours, ORDER_BYTES, 1)
+        except OSError as error:
+            data, listeners = str(error).encode(), []
+        finally:
+            ours.close()
+        if data != b"ok":
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                told.sendall(data or b"the process ended while it was locked")
+            told.close()
+            return
+        group = Group(told, pid, pid, grant)
+        if listeners:
+            group.notices = ForkNotices(listeners[0])
+            self._selector.register(group.notices, selectors.EVENT_READ, self._calling(self._forking, group))
+        self._groups[told.fileno()] = group
+        self._selector.register(told, selectors.EVENT_READ, self._calling(self._told, group))
+        with contextlib.suppress(OSError):
+            told.sendall(f"pid {pid}".encode())
+
+    @staticmethod
+    def _calling(work: Callable[[Group], None], group: Group) -> Callable[[], None]:
+        return lambda: work(group)
+
+    def _told(self, group: Group) -> None:
+        """What the app says about a group; the end of its socket is the end of the group."""
+        if group.socket.fileno() < 0:
+            return
+        try:
+            said = group.socket.recv(64, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        if not said:
+            self._end(group)
+            return
+        for byte in said:
+            word = bytes([byte])
+            group.busy = word in (BUSY, PERMIT)
+            if word == PERMIT:
+                group.permits = 1
+            elif word == KEEP:
+                self._keep(group)
+            elif word == DROP:
+                group.permits = 0
+                self._kill_others(group)
+
+    def _keep(self, group: Group) -> None:
+        """The run carries on; the process it was forked from is not needed any more.
+
+        What carries on may fork once more, to leave the threads behind that the run has started.
+        """
+        group.permits = 1 if group.notices else 0
+        children = processes.children(group.holder)
+        if children:
+            _kill(group, group.holder)
+            group.holder = children[0]
+
+    def _kill_others(self, group: Group) -> None:
+        """Leaves only the process that has the variables."""
+        living = processes.members(group.leader)
+        if group.holder not in living and len(living) == 1:
+            group.holder = living[0]
+        for pid in living:
+            if pid != group.holder:
+                _kill(group, pid)
+
+    def _forking(self, group: Group) -> None:
+        """A process of the group asks to fork: at most once for each permit, and then it is the only one."""
+        assert group.notices is not None
+        asked = group.notices.next()
+        if asked is None:
+            if group.notices.closed:
+                self._selector.unregister(group.notices)
+                group.notices.close()
+                group.notices = None
+            return
+        # The app's permit was sent before the call that the process follows; it may lie unread.
+        self._told(group)
+        if group.permits <= 0 or group.notices is None:
+            if group.notices is not None:
+                group.notices.refuse(asked)
+            return
+        group.permits -= 1
+        for pid in {group.holder, *processes.children(asked.pid)} - {asked.pid}:
+            _kill(group, pid)
+        group.holder = asked.pid
+        group.notices.allow(asked)
+
+    def _watch(self, group: Group) -> None:
+        """Ends a run that fills its folder."""
+        if group.grant.write and processes.folder_exceeds(group.grant.write, SCRATCH_MB, SCRATCH_FILES):
+            group.busy = False
+            with contextlib.suppress(OSError):
+                group.socket.sendall(b"disk")
+            self._kill_others(group)
+
+    def _end(self, group: Group) -> None:
+        """Kills whatever the group is."""
+        if not group.gone:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group.leader, signal.SIGKILL)
+        self._groups.pop(group.socket.fileno(), None)
+        self._selector.unregister(group.socket)
+        group.socket.close()
+        if group.notices is not None:
+            self._selector.unregister(group.notices)
+            group.notices.close()
+            group.notices = None
+
+
+def _kill(group: Group, pid: int) -> None:
+    """Kills a process if it is one of the group: its number may be another's by now."""
+    with contextlib.suppress(ProcessLookupError):
+        if os.getpgid(pid) == group.leader:
+            os.kill(pid, signal.SIGKILL)
+
+
+def _become(
+    order: dict[str, Any], grant: Grant, calls: int, answers: int, told: socket.socket, *, kernel: bool
+) -> None:
+    """In the fork: lets go of everything, locks itself, and serves calls; never returns."""
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        # High numbers first, so that no descriptor is overwritten before it was moved.
+        kept = [os.dup(descriptor) for descriptor in (null, null, null, calls, answers, told.fileno())]
+        for place, descriptor in enumerate(kept):
+            os.dup2(descriptor, place, inheritable=False)
+        os.closerange(len(kept), 4096)
+        os.environ.clear()
+        os.chdir(grant.write or "/")
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        handshake = socket.socket(fileno=5)
+        listeners: list[int] = []
+
+        def hand_over(listener: int) -> None:
+            listeners.append(listener)
+            socket.send_fds(handshake, [b"ok"], [listener])
+
+        try:
+            lock(grant, hand_over=hand_over, kernel=kernel)
+            os.write(5, b"" if listeners else b"ok")
+        except OSError as error:
+            os.write(5, str(error).encode())
+            os._exit(1)
+        os.close(5)
+        handshake.detach()
+        serve(order["kind"], 3, 4, order["settings"])
+    finally:
+        os._exit(1)
+
+
+def main() -> None:
+    """Started by `sandbox.launcher`: the control socket's descriptor and settings are its arguments."""
+    settings = json.loads(sys.argv[1])
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(writing)
+    Warm(socket.socket(fileno=settings["control"]), reading, settings).serve()
