@@ -1,0 +1,197 @@
+"""The datasets as code finds them: DataFrames by name, loaded when named, and views in a DuckDB connection."""
+
+import builtins
+import functools
+import keyword
+import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from sandbox.engine import literal, quoted
+
+CURRENT = "df"
+CONNECTION = "con"
+RESERVED = {CURRENT, CONNECTION, "show", "tables", "output"}
+_opened: "weakref.WeakSet[duckdb.DuckDBPyConnection]" = weakref.WeakSet()
+
+
+def watch_connections() -> None:
+    """Keeps count of the connections that code opens itself: their threads must end before a fork too."""
+    original = duckdb.connect
+    if getattr(original, "watched", False):
+        return
+
+    @functools.wraps(original)
+    def connect(*arguments: Any, **options: Any) -> duckdb.DuckDBPyConnection:
+        connection = original(*arguments, **options)
+        _opened.add(connection)
+        return connection
+
+    connect.watched = True  # type: ignore[attr-defined]
+    duckdb.connect = connect
+
+
+class Datasets:
+    """One conversation's data; what was loaded stays loaded until its file changes."""
+
+    def __init__(self, memory_mb: int, threads: int) -> None:
+        self._memory_mb = memory_mb
+        self._threads = threads
+        self._paths: dict[str, str] = {}
+        self._views: dict[str, str] = {}
+        self._frames: dict[str, tuple[str, pd.DataFrame]] = {}
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._bound: Any = None
+        self._current: pd.DataFrame | None = None
+        self.tables = Tables(self)
+        self.notes: list[str] = []
+
+    def use(self, tables: Mapping[str, str], namespace: dict[str, Any], needs: frozenset[str], sql: bool) -> None:
+        """Binds the names that code needs; `sql` says that it may use DuckDB without naming `con`."""
+        self._paths, self.notes = dict(tables), []
+        if self._connection is not None:
+            self._wake()
+        self._forget(namespace)
+        if CONNECTION in needs or sql:
+            self._bind_connection(namespace)
+        for name in tables:
+            if name in needs and name not in namespace and self.is_plain(name):
+                namespace[name] = self.frame(name)
+        if CURRENT in needs and CURRENT not in tables:
+            self._bind_current(namespace)
+        elif CURRENT in needs and CURRENT not in namespace:
+            namespace[CURRENT] = self.frame(CURRENT)
+
+    @staticmethod
+    def is_plain(name: str) -> bool:
+        """Whether a dataset can be a variable of its name without hiding anything else."""
+        free = name not in RESERVED - {CURRENT} and not hasattr(builtins, name)
+        return name.isidentifier() and not keyword.iskeyword(name) and free
+
+    @property
+    def names(self) -> list[str]:
+        """The datasets' names in order."""
+        return list(self._paths)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """A dataset's rows, all of them."""
+        path = self._paths[name]
+        if name not in self._frames or self._frames[name][0] != path:
+            self._frames[name] = path, self.connection().table(quoted(name)).df()
+        return self._frames[name][1]
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection with a view for each dataset; opened again if code has closed it."""
+        if self._connection is None or not _is_open(self._connection):
+            self._connection, self._views = self._open(), {}
+        for name in self._views.keys() - self._paths.keys():
+            self._view(f"DROP VIEW IF EXISTS {quoted(name)}", name)
+            self._views.pop(name)
+        for name, path in self._paths.items():
+            if self._views.get(name) == path:
+                continue
+            if not Path(path).exists():
+                raise FileNotFoundError(f"The stored table {name} is gone. Upload its file again.")
+            source = f"SELECT * FROM read_parquet({literal(path)})"
+            self._view(f"CREATE OR REPLACE VIEW {quoted(name)} AS {source}", name)
+            self._views[name] = path
+        return self._connection
+
+    def rest(self) -> None:
+        """Ends every thread of every connection; one that refuses is closed."""
+        for connection in list(_opened):
+            try:
+                connection.execute("SET threads = 1; SET async_threads = 0")
+            except duckdb.Error:
+                connection.close()
+
+    def _wake(self) -> None:
+        connection = self._connection
+        if connection is not None and _is_open(connection):
+            connection.execute(f"SET threads = {self._threads}")
+            duckdb.set_default_connection(connection)
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": f"{self._memory_mb}MB",
+                "threads": str(self._threads),
+                # Threads that only wait for files; a fork would lose them.
+                "async_threads": "0",
+                "temp_directory": "",
+                "python_enable_replacements": "true",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            },
+        )
+        connection.execute("SET TimeZone = 'UTC'")
+        duckdb.set_default_connection(connection)
+        return connection
+
+    def _view(self, statement: str, name: str) -> None:
+        assert self._connection is not None
+        try:
+            self._connection.execute(statement)
+        except duckdb.CatalogException:
+            self.notes.append(f"In SQL, {name} is a table that earlier code made, not the dataset.")
+
+    def _bind_connection(self, namespace: dict[str, Any]) -> None:
+        connection = self.connection()
+        if CONNECTION not in namespace or namespace[CONNECTION] is self._bound:
+            namespace[CONNECTION] = self._bound = connection
+
+    def _bind_current(self, namespace: dict[str, Any]) -> None:
+        """`df` follows the current dataset unless code has given it another value."""
+        if self._paths and (CURRENT not in namespace or namespace[CURRENT] is self._current):
+            namespace[CURRENT] = self._current = self.frame(self.names[-1])
+
+    def _forget(self, namespace: dict[str, Any]) -> None:
+        """Drops what was loaded from a file that is not the dataset's any more."""
+        for name, (path, frame) in list(self._frames.items()):
+            if self._paths.get(name) == path:
+                continue
+            del self._frames[name]
+            if namespace.get(CURRENT) is frame:
+                self._current = None
+                del namespace[CURRENT]
+            if name in namespace and name in self._paths:
+                del namespace[name]
+                self.notes.append(f"{name} was loaded again: its data has changed.")
+            elif namespace.get(name) is frame:
+                del namespace[name]
+
+
+def _is_open(connection: duckdb.DuckDBPyConnection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except duckdb.ConnectionException:
+        return False
+    except duckdb.Error:  # a transaction that failed: over, and the connection usable again
+        connection.execute("ROLLBACK")
+    return True
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """All datasets by name, also those whose name is no Python name; each is loaded when asked for."""
+
+    def __init__(self, datasets: Datasets) -> None:
+        self._datasets = datasets
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._datasets.names:
+            raise KeyError(name)
+        return self._datasets.frame(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._datasets.names)
+
+    def __len__(self) -> int:
+        return len(self._datasets.names)
+
+    def __repr__(self) -> str:
+        return f"tables: {', '.join(self._datasets.names) or 'none'}"

@@ -1,0 +1,133 @@
+"""A conversation's Python: variables stay from run to run, and what a run shows comes back as data.
+
+There is no protection here: the process that holds a notebook is locked from outside. Code may break this
+process, and then only its own conversation has lost something.
+"""
+
+import sys
+import threading
+from collections.abc import Mapping
+from time import perf_counter
+from types import ModuleType
+from typing import Any
+
+from sandbox import cells, failures, figures
+from sandbox.datasets import Datasets, watch_connections
+from sandbox.outputs import Outputs
+from sandbox.printed import Printed, redirected
+
+OUTPUT = "output"
+MAX_PARTS = 10
+
+
+class Notebook:
+    """The variables of a conversation, and its connection to the data."""
+
+    def __init__(self, memory_mb: int, threads: int) -> None:
+        prepare()
+        self._module = ModuleType("__main__")
+        self._namespace: dict[str, Any] = self._module.__dict__
+        self._datasets = Datasets(memory_mb, threads)
+        self._printed = Printed()
+        self._count = 0
+
+    def run(self, code: str, tables: Mapping[str, str]) -> dict[str, Any]:
+        """Runs a cell; `tables` are paths by name, the current dataset last. Whatever it raises is a failure."""
+        started = perf_counter()
+        self._count += 1
+        file_name = cells.FILE_NAME.format(self._count)
+        outputs = Outputs()
+        failure = None
+        main = sys.modules.get("__main__")
+        with redirected(self._printed):
+            Hooks.outputs = outputs
+            try:
+                cells.remember(file_name, code, self._count)
+                sys.modules["__main__"] = self._module
+                self._execute(code, file_name, tables, outputs)
+            except BaseException as error:
+                failure = failures.describe(error, file_name, code, self._namespace, tables)
+            finally:
+                Hooks.outputs = None
+                if main is not None:
+                    sys.modules["__main__"] = main
+        figures.close()
+        outputs.finish()
+        return {
+            "outputs": outputs.items,
+            "printed": self._printed.take(),
+            "failure": failure,
+            "duration": perf_counter() - started,
+            "notes": [*self._datasets.notes, *outputs.notes, *_threads()],
+        }
+
+    def rest(self) -> None:
+        """Leaves no thread that a fork would lose; the next run starts them again."""
+        self._datasets.rest()
+
+    def _execute(self, code: str, file_name: str, tables: Mapping[str, str], outputs: Outputs) -> None:
+        namespace = self._namespace
+        namespace.setdefault("show", lambda value, title="": Hooks.show(value, str(title)))
+        namespace.setdefault("tables", self._datasets.tables)
+        before = namespace.get(OUTPUT)
+        cell = cells.read(code, file_name)
+        self._datasets.use(tables, namespace, cell.needs, "duckdb" in code)
+        exec(cell.body, namespace)
+        value = None if cell.last is None else eval(cell.last, namespace)
+        _show_last(outputs, value, cell.titles)
+        found = namespace.get(OUTPUT)
+        if OUTPUT in cell.gives or found is not before:
+            _show_output(outputs, found)
+        outputs.show_open_figures()
+        if not outputs.items and cell.last_assigned and figures.is_plotly(namespace.get(cell.last_assigned)):
+            outputs.show(namespace[cell.last_assigned], again=False)
+
+
+def _show_last(outputs: Outputs, value: Any, titles: list[str]) -> None:
+    if type(value) is tuple and len(titles) == len(value) > 1 and len(value) <= MAX_PARTS:
+        for part, title in zip(value, titles, strict=True):
+            outputs.show(part, title, again=False)
+    else:
+        outputs.show(value, titles[0] if len(titles) == 1 else "", again=False)
+
+
+def _show_output(outputs: Outputs, value: Any) -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            outputs.show(item, str(name), again=False)
+    else:
+        outputs.show(value, again=False)
+
+
+def _threads() -> list[str]:
+    alive = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    return [f"{len(alive)} threads that the code started end with this run."] if alive else []
+
+
+class Hooks:
+    """Where `show` and the libraries' own ways of showing lead: the outputs of the run in progress."""
+
+    outputs: Outputs | None = None
+
+    @classmethod
+    def show(cls, value: Any, title: str = "") -> None:
+        """Shows a value now."""
+        if cls.outputs is not None:
+            cls.outputs.show(value, title)
+
+    @classmethod
+    def show_figure(cls, figure: Any, *_arguments: Any, **_options: Any) -> None:
+        """Stands for the figure's own `show`."""
+        cls.show(figure)
+
+    @classmethod
+    def show_open(cls, *_arguments: Any, **_options: Any) -> None:
+        """Stands for pyplot's `show`."""
+        if cls.outputs is not None:
+            cls.outputs.show_open_figures()
+
+
+def prepare() -> None:
+    """What is done once in a process, best before it is forked: libraries imported, their `show` led here."""
+    figures.prepare(Hooks.show_figure, Hooks.show_open)
+    watch_connections()
