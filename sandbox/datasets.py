@@ -1,9 +1,7 @@
 """The datasets as code finds them: DataFrames by name, loaded when named, and views in a DuckDB connection."""
 
 import builtins
-import functools
 import keyword
-import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,30 +9,12 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from sandbox import connections
 from sandbox.engine import literal, quoted
 
 CURRENT = "df"
 CONNECTION = "con"
 RESERVED = {CURRENT, CONNECTION, "show", "tables", "output"}
-_opened: "weakref.WeakSet[duckdb.DuckDBPyConnection]" = weakref.WeakSet()
-
-
-def watch_connections() -> None:
-    """Keeps count of the connections that code opens itself: their threads must end before a fork too."""
-    original = duckdb.connect
-    if getattr(original, "watched", False):
-        return
-
-    @functools.wraps(original)
-    def connect(*arguments: Any, **options: Any) -> duckdb.DuckDBPyConnection:
-        connection = original(*arguments, **options)
-        _opened.add(connection)
-        return connection
-
-    connect.watched = True  # type: ignore[attr-defined]
-    duckdb.connect = connect
-
-
 class Datasets:
     """One conversation's data; what was loaded stays loaded until its file changes."""
 
@@ -102,34 +82,18 @@ class Datasets:
         return self._connection
 
     def rest(self) -> None:
-        """Ends every thread of every connection; one that refuses is closed."""
-        for connection in list(_opened):
-            try:
-                connection.execute("SET threads = 1; SET async_threads = 0")
-            except duckdb.Error:
-                connection.close()
+        """Ends every thread of DuckDB."""
+        connections.rest()
 
     def _wake(self) -> None:
         connection = self._connection
         if connection is not None and _is_open(connection):
-            connection.execute(f"SET threads = {self._threads}")
+            connections.wake(self._memory_mb, self._threads)
             duckdb.set_default_connection(connection)
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": f"{self._memory_mb}MB",
-                "threads": str(self._threads),
-                # Threads that only wait for files; a fork would lose them.
-                "async_threads": "0",
-                "temp_directory": "",
-                "python_enable_replacements": "true",
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-            },
-        )
-        connection.execute("SET TimeZone = 'UTC'")
+        connections.wake(self._memory_mb, self._threads)
+        connection = connections.cursor()
         duckdb.set_default_connection(connection)
         return connection
 

@@ -209,7 +209,14 @@ def environment() -> dict[str, str]:
     """What the warm process finds of ours, and one thread for each library, because it forks."""
     clean = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     single = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    home = {"HOME": tempfile.gettempdir(), "MPLBACKEND": "Agg", "MALLOC_ARENA_MAX": "2"}
+    home = {
+        "HOME": tempfile.gettempdir(),
+        "MPLBACKEND": "Agg",
+        "MALLOC_ARENA_MAX": "2",
+        # Arrow's other allocators have threads of their own, which a fork would lose.
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    }
     return clean | home | dict.fromkeys(single, "1")
 
 

@@ -11,8 +11,8 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any
 
-from sandbox import cells, failures, figures
-from sandbox.datasets import Datasets, watch_connections
+from sandbox import cells, connections, failures, figures
+from sandbox.datasets import Datasets
 from sandbox.outputs import Outputs
 from sandbox.printed import Printed, redirected
 
@@ -130,4 +130,4 @@ class Hooks:
 def prepare() -> None:
     """What is done once in a process, best before it is forked: libraries imported, their `show` led here."""
     figures.prepare(Hooks.show_figure, Hooks.show_open)
-    watch_connections()
+    connections.prepare()

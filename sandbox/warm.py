@@ -30,6 +30,7 @@ HANDSHAKE_SECONDS = 10.0
 ORDER_BYTES = 64 * 1024
 SCRATCH_MB = 1024
 SCRATCH_FILES = 500
+LISTENER, LOCKED = b"l", b"locked"
 # What the app says to a group: one byte each.
 BUSY, IDLE, PERMIT, KEEP, DROP = b"b", b"i", b"p", b"k", b"d"
 MODULES = (
@@ -99,7 +100,7 @@ class Warm:
 
     def _ended(self, pid: int, status: int) -> None:
         for group in self._groups.values():
-            if pid == group.leader:
+            if pid == group.leader and not group.grant.forks:
                 with contextlib.suppress(OSError):
                     group.socket.sendall(f"ended {status}".encode())
             try:
@@ -131,17 +132,12 @@ class Warm:
             os.close(descriptor)
         theirs.close()
         ours.settimeout(HANDSHAKE_SECONDS)
-        try:
-            data, listeners, *_ = socket.recv_fds(ours, ORDER_BYTES, 1)
-        except OSError as error:
-            data, listeners = str(error).encode(), []
-        finally:
-            ours.close()
-        if data != b"ok":
+        said, listeners = _handshake(ours)
+        if said != LOCKED:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(OSError):
-                told.sendall(data or b"the process ended while it was locked")
+                told.sendall(said or b"the process ended while it was locked")
             told.close()
             return
         group = Group(told, pid, pid, grant)
@@ -174,7 +170,8 @@ class Warm:
             word = bytes([byte])
             group.busy = word in (BUSY, PERMIT)
             if word == PERMIT:
-                group.permits = 1
+                # The fork that leaves threads behind may still be to come.
+                group.permits = min(group.permits + 1, 2)
             elif word == KEEP:
                 self._keep(group)
             elif word == DROP:
@@ -252,6 +249,22 @@ def _kill(group: Group, pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def _handshake(ours: socket.socket) -> tuple[bytes, list[int]]:
+    """What a fork says before it serves: its listener if it has one, then that it is locked, or why not."""
+    said, listeners = b"", list[int]()
+    with ours:
+        try:
+            while said != LOCKED:
+                data, found, *_ = socket.recv_fds(ours, ORDER_BYTES, 1)
+                listeners += found
+                said += data.removeprefix(LISTENER) if found else data
+                if not data:
+                    break
+        except OSError as error:
+            said = str(error).encode()
+    return said, listeners
+
+
 def _become(
     order: dict[str, Any], grant: Grant, calls: int, answers: int, told: socket.socket, *, kernel: bool
 ) -> None:
@@ -269,18 +282,16 @@ def _become(
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         handshake = socket.socket(fileno=5)
-        listeners: list[int] = []
 
         def hand_over(listener: int) -> None:
-            listeners.append(listener)
-            socket.send_fds(handshake, [b"ok"], [listener])
+            socket.send_fds(handshake, [LISTENER], [listener])
 
         try:
             lock(grant, hand_over=hand_over, kernel=kernel)
-            os.write(5, b"" if listeners else b"ok")
         except OSError as error:
             os.write(5, str(error).encode())
             os._exit(1)
+        os.write(5, LOCKED)
         os.close(5)
         handshake.detach()
         serve(order["kind"], 3, 4, order["settings"])
