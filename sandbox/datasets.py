@@ -15,6 +15,10 @@ from sandbox.engine import literal, quoted
 CURRENT = "df"
 CONNECTION = "con"
 RESERVED = {CURRENT, CONNECTION, "show", "tables", "output"}
+class DatasetGone(Exception):
+    """A dataset's file is no longer where it was."""
+
+
 class Datasets:
     """One conversation's data; what was loaded stays loaded until its file changes."""
 
@@ -25,6 +29,8 @@ class Datasets:
         self._views: dict[str, str] = {}
         self._frames: dict[str, tuple[str, pd.DataFrame]] = {}
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._own: duckdb.DuckDBPyConnection | None = None
+        """A second way into the same database: code may leave an unfinished result on the first."""
         self._bound: Any = None
         self._current: pd.DataFrame | None = None
         self.tables = Tables(self)
@@ -33,8 +39,7 @@ class Datasets:
     def use(self, tables: Mapping[str, str], namespace: dict[str, Any], needs: frozenset[str], sql: bool) -> None:
         """Binds the names that code needs; `sql` says that it may use DuckDB without naming `con`."""
         self._paths, self.notes = dict(tables), []
-        if self._connection is not None:
-            self._wake()
+        self._wake()
         self._forget(namespace)
         if CONNECTION in needs or sql:
             self._bind_connection(namespace)
@@ -61,13 +66,23 @@ class Datasets:
         """A dataset's rows, all of them."""
         path = self._paths[name]
         if name not in self._frames or self._frames[name][0] != path:
-            self._frames[name] = path, self.connection().table(quoted(name)).df()
+            self._frames[name] = path, self._database().table(quoted(name)).df()
         return self._frames[name][1]
 
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """The connection with a view for each dataset; opened again if code has closed it."""
-        if self._connection is None or not _is_open(self._connection):
+        """The connection that code uses, with a view for each dataset; opened again if code has closed it."""
+        self._database()
+        assert self._connection is not None
+        return self._connection
+
+    def rest(self) -> None:
+        """Ends every thread of DuckDB."""
+        connections.rest()
+
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        if self._own is None or self._connection is None or not _is_open(self._connection):
             self._connection, self._views = self._open(), {}
+            self._own = connections.cursor()
         for name in self._views.keys() - self._paths.keys():
             self._view(f"DROP VIEW IF EXISTS {quoted(name)}", name)
             self._views.pop(name)
@@ -75,21 +90,16 @@ class Datasets:
             if self._views.get(name) == path:
                 continue
             if not Path(path).exists():
-                raise FileNotFoundError(f"The stored table {name} is gone. Upload its file again.")
+                raise DatasetGone(f"The stored table {name} is gone. Upload its file again.")
             source = f"SELECT * FROM read_parquet({literal(path)})"
             self._view(f"CREATE OR REPLACE VIEW {quoted(name)} AS {source}", name)
             self._views[name] = path
-        return self._connection
-
-    def rest(self) -> None:
-        """Ends every thread of DuckDB."""
-        connections.rest()
+        return self._own
 
     def _wake(self) -> None:
-        connection = self._connection
-        if connection is not None and _is_open(connection):
+        if self._own is not None and self._connection is not None and _is_open(self._connection):
             connections.wake(self._memory_mb, self._threads)
-            duckdb.set_default_connection(connection)
+            duckdb.set_default_connection(self._connection)
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         connections.wake(self._memory_mb, self._threads)
@@ -98,9 +108,9 @@ class Datasets:
         return connection
 
     def _view(self, statement: str, name: str) -> None:
-        assert self._connection is not None
+        assert self._own is not None
         try:
-            self._connection.execute(statement)
+            self._own.execute(statement)
         except duckdb.CatalogException:
             self.notes.append(f"In SQL, {name} is a table that earlier code made, not the dataset.")
 
@@ -132,11 +142,9 @@ class Datasets:
 
 def _is_open(connection: duckdb.DuckDBPyConnection) -> bool:
     try:
-        connection.execute("SELECT 1")
+        connection.cursor().close()
     except duckdb.ConnectionException:
         return False
-    except duckdb.Error:  # a transaction that failed: over, and the connection usable again
-        connection.execute("ROLLBACK")
     return True
 
 

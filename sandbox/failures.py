@@ -198,10 +198,15 @@ def _missing_key(error: KeyError, run: Run) -> Advice:
         return f"There is no key {key!r}.", []
     labels = [*frame.columns, *(name for name in frame.index.names if name is not None)]
     known = {label_text(label) for label in labels}
-    quoted = re.findall(r"'((?:[^'\\]|\\.)*)'", text) if ("index" in text or "columns" in text) else []
+    quoted = re.findall(r"'((?:[^'\\]|\\.)*)'", text) if "[" in text else []
     missing = [item for item in (quoted or [text.removeprefix("Column not found: ")]) if item not in known]
     if not missing:
         return f"There is no key {key!r}.", []
+    return _missing_column(missing, frame, run)
+
+
+def _missing_column(missing: list[str], frame: pd.DataFrame, run: Run) -> Advice:
+    labels = [*frame.columns, *(name for name in frame.index.names if name is not None)]
     found = list(dict.fromkeys(item for name in missing for item in nearest(name, labels)))
     name = run.name_of(frame)
     where = f" in {name}" if name else ""
@@ -224,13 +229,15 @@ def _frame_in(error: BaseException) -> pd.DataFrame | None:
 
 
 def _missing_name(error: NameError, run: Run) -> Advice:
-    name = error.name or ""
+    name = error.name or "".join(re.findall(r"name '(.+?)' is not defined", safe_text(error, str)))
+    if (frame := _frame_in(error)) is not None:  # in the text of DataFrame.query or eval
+        return _missing_column([name], frame, run)
     if name in SHORT_NAMES:
         return f"{name} is not imported. Write: {SHORT_NAMES[name]}", [SHORT_NAMES[name]]
     if name in LIBRARIES:
         return f"{name} is not imported. Write: import {name}", [f"import {name}"]
-    known = [item for item in [*run.tables, *run.names, *dir(builtins)] if not item.startswith("_")]
-    found = nearest(name, known)
+    found = nearest(name, [item for item in [*run.tables, *run.names] if not item.startswith("_")])
+    found = found or difflib.get_close_matches(name, dir(builtins), n=1, cutoff=0.75)
     return f"There is no variable {name!r}.{_near(found) or f' Here {run.data}.'}", found
 
 
@@ -286,6 +293,11 @@ def _database(error: duckdb.Error, run: Run) -> Advice:
     text = safe_text(error, str)
     if isinstance(error, duckdb.HTTPException) or "extension" in text and ("download" in text or "http" in text):
         return f"{NO_NETWORK} DuckDB has only what is built into it; {run.data}.", []
+    if type(error).__name__ == "ResourceInUseException":
+        return (
+            "con still holds rows of an earlier con.execute that were not fetched. Fetch all of them with "
+            ".fetchall() or .df(), or ask with con.sql(...).df(), which leaves nothing open."
+        ), []
     if isinstance(error, duckdb.IOException):
         advice = f"Only files in the current folder can be read or written; {run.data}."
         return f"{advice} ({text.splitlines()[0]})", []

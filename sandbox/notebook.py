@@ -86,9 +86,9 @@ class Notebook:
 def _show_last(outputs: Outputs, value: Any, titles: list[str]) -> None:
     if type(value) is tuple and len(titles) == len(value) > 1 and len(value) <= MAX_PARTS:
         for part, title in zip(value, titles, strict=True):
-            outputs.show(part, title, again=False)
+            outputs.show(part, name=title, again=False)
     else:
-        outputs.show(value, titles[0] if len(titles) == 1 else "", again=False)
+        outputs.show(value, name=titles[0] if len(titles) == 1 else "", again=False)
 
 
 def _show_output(outputs: Outputs, value: Any) -> None:

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.api.typing import DataFrameGroupBy, SeriesGroupBy
 
 from sandbox import figures
 from sandbox.frames import MAX_ROWS, missing, safe_text, table
@@ -44,9 +45,13 @@ class Outputs:
         self.notes: list[str] = []
         self._left_out = 0
 
-    def show(self, value: Any, title: str = "", again: bool = True) -> None:
-        """Adds a value in the form that suits it; with `again` False nothing that was just shown."""
+    def show(self, value: Any, title: str = "", name: str = "", again: bool = True) -> None:
+        """Adds a value in the form that suits it; with `again` False nothing that is shown already.
+
+        `title` comes before a title that a figure has itself, `name` after it.
+        """
         for item in self._forms(value, title):
+            item["title"] = item["title"] or _title(name)
             if not again and any(_same(item, before) for before in self.items):
                 continue
             if len(self.items) < MAX_OUTPUTS:
@@ -193,7 +198,7 @@ def _foreign(value: Any) -> Table | None:
     kind = type(value)
     if kind.__name__ == "Styler" and isinstance(value.data, pd.DataFrame):
         return table(value.data)
-    if kind.__module__.startswith("pandas.core.groupby") and hasattr(value, "size"):
+    if isinstance(value, (DataFrameGroupBy, SeriesGroupBy)):
         sizes = value.size()
         return table(sizes.to_frame("rows") if isinstance(sizes, pd.Series) else sizes)
     if callable(getattr(kind, "to_pandas", None)) and hasattr(kind, "__len__"):
@@ -216,7 +221,7 @@ def _array(value: Any) -> Table:
 
 def relation(value: Any) -> Table:
     """A DuckDB relation with DuckDB's own types; it runs twice, to count and to fetch."""
-    counted = value.aggregate("count(*)").fetchone()
+    counted = value.aggregate("count(*)").fetchall()[0][0]
     columns = [Column(name, str(kind)) for name, kind in zip(value.columns, value.types, strict=True)]
     wanted = [
         f"CAST({name} AS VARCHAR)" if "WITH TIME ZONE" in column.type else name
@@ -228,7 +233,7 @@ def relation(value: Any) -> Table:
     typed = [
         Column(c.name, "VARCHAR") if "WITH TIME ZONE" in c.type and c.type not in zoned else c for c in columns
     ]
-    return Table(typed, [list(row) for row in rows], counted[0], truncated=len(rows) < counted[0])
+    return Table(typed, [list(row) for row in rows], counted, truncated=len(rows) < counted)
 
 
 def _pending(connection: Any) -> Table | None:
