@@ -4,8 +4,10 @@ There is no protection here: the process that holds a notebook is locked from ou
 process, and then only its own conversation has lost something.
 """
 
+import functools
 import sys
 import threading
+import warnings
 from collections.abc import Mapping
 from time import perf_counter
 from types import ModuleType
@@ -14,17 +16,33 @@ from typing import Any
 from sandbox import cells, connections, failures, figures
 from sandbox.datasets import Datasets
 from sandbox.outputs import Outputs
+from sandbox.pristine import Libraries, Process
 from sandbox.printed import Printed, redirected
 
 OUTPUT = "output"
 MAX_PARTS = 10
+WARM_CODE = """
+import matplotlib.pyplot as plt
+import pandas as pd
+import plotly.express as px
+frame = pd.DataFrame({"a": ["x", "y", "x"], "b": [1.0, 2.0, 3.0], "c": pd.date_range("2024-01-01", periods=3)})
+show(frame.groupby("a").agg({"b": "sum"}))
+for draw in (px.bar, px.line, px.scatter):
+    draw(frame, x="a", y="b", color="a").show()
+plt.plot([1, 2])
+plt.show()
+show(con.sql("SELECT a, sum(b) AS b FROM frame GROUP BY a"))
+show(frame["c"].dt.month.rolling(2).mean())
+con.close()
+"""
 
 
 class Notebook:
     """The variables of a conversation, and its connection to the data."""
 
     def __init__(self, memory_mb: int, threads: int) -> None:
-        prepare()
+        self._libraries = prepare()
+        self._process: Process | None = None
         self._module = ModuleType("__main__")
         self._namespace: dict[str, Any] = self._module.__dict__
         self._datasets = Datasets(memory_mb, threads)
@@ -35,22 +53,16 @@ class Notebook:
         """Runs a cell; `tables` are paths by name, the current dataset last. Whatever it raises is a failure."""
         started = perf_counter()
         self._count += 1
-        file_name = cells.FILE_NAME.format(self._count)
+        self._restore()
         outputs = Outputs()
-        failure = None
         main = sys.modules.get("__main__")
+        sys.modules["__main__"] = self._module
         with redirected(self._printed):
-            Hooks.outputs = outputs
-            try:
-                cells.remember(file_name, code, self._count)
-                sys.modules["__main__"] = self._module
-                self._execute(code, file_name, tables, outputs)
-            except BaseException as error:
-                failure = failures.describe(error, file_name, code, self._namespace, tables)
-            finally:
-                Hooks.outputs = None
-                if main is not None:
-                    sys.modules["__main__"] = main
+            failure = self._guarded(code, tables, outputs)
+            alive = _threads()
+        self._restore()
+        if main is not None:
+            sys.modules["__main__"] = main
         figures.close()
         outputs.finish()
         return {
@@ -58,12 +70,33 @@ class Notebook:
             "printed": self._printed.take(),
             "failure": failure,
             "duration": perf_counter() - started,
-            "notes": [*self._datasets.notes, *outputs.notes, *_threads()],
+            "notes": [*self._datasets.notes, *outputs.notes, *alive],
         }
 
     def rest(self) -> None:
         """Leaves no thread that a fork would lose; the next run starts them again."""
         self._datasets.rest()
+
+    def _restore(self) -> None:
+        self._libraries.restore()
+        if self._process is None:
+            self._process = Process()
+        self._process.restore()
+        self._namespace.pop("__warningregistry__", None)
+
+    def _guarded(self, code: str, tables: Mapping[str, str], outputs: Outputs) -> dict[str, Any] | None:
+        """Why the code failed, if it did."""
+        file_name = cells.FILE_NAME.format(self._count)
+        Hooks.outputs = outputs
+        try:
+            cells.remember(file_name, code, self._count)
+            self._execute(code, file_name, tables, outputs)
+        except BaseException as error:
+            self._libraries.restore_builtins()
+            return failures.describe(error, file_name, code, self._namespace, tables)
+        finally:
+            Hooks.outputs = None
+        return None
 
     def _execute(self, code: str, file_name: str, tables: Mapping[str, str], outputs: Outputs) -> None:
         namespace = self._namespace
@@ -74,6 +107,7 @@ class Notebook:
         self._datasets.use(tables, namespace, cell.needs, "duckdb" in code)
         exec(cell.body, namespace)
         value = None if cell.last is None else eval(cell.last, namespace)
+        self._libraries.restore_builtins()
         _show_last(outputs, value, cell.titles)
         found = namespace.get(OUTPUT)
         if OUTPUT in cell.gives or found is not before:
@@ -127,7 +161,22 @@ class Hooks:
             cls.outputs.show_open_figures()
 
 
-def prepare() -> None:
-    """What is done once in a process, best before it is forked: libraries imported, their `show` led here."""
+@functools.cache
+def prepare() -> Libraries:
+    """What is done once in a process, best before it is forked: imports, and ways of showing led here."""
     figures.prepare(Hooks.show_figure, Hooks.show_open)
     connections.prepare()
+    warnings.formatwarning = _short_warning
+    return Libraries()
+
+
+def warm() -> None:
+    """Runs a little of everything, so that what the libraries do at first use is done before a fork."""
+    notebook = Notebook(memory_mb=256, threads=1)
+    failure = notebook.run(WARM_CODE, {})["failure"]
+    if failure is not None:
+        raise RuntimeError(f"warming up failed: {failure['message']}")
+
+
+def _short_warning(message: Any, category: type, *_where: Any, **_options: Any) -> str:
+    return f"{category.__name__}: {message}\n"
