@@ -77,7 +77,7 @@ class Warm:
         for name in MODULES:
             importlib.import_module(name)
             self._serve_once(0)
-        importlib.import_module("sandbox.warm_up").run()
+        importlib.import_module("sandbox.notebook").warm()
         gc.collect()
         gc.freeze()
         self._ready = True
