@@ -26,7 +26,7 @@ class Workspace:
             persistent=settings.persistent,
             expires_after=None if settings.expiry_hours is None else settings.expiry_hours * 3600,
         )
-        self.pool = WorkerPool()
+        self.pool = WorkerPool(folder=self.store.home / "workers")
 
     def close(self) -> None:
         """Ends the workers and closes the store."""

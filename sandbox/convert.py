@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb import connect  # DuckDB's own, also where `sandbox.connections` stands in for it
 
 from sandbox.engine import literal, quoted
 
@@ -23,7 +24,7 @@ def convert(source: str, target: str, read: dict[str, Any], memory_mb: int) -> d
     all_text (bool). The source is UTF-8. Types are found on all rows. A row that fits no reading is
     left out, counted and named.
     """
-    connection = duckdb.connect(":memory:", config={"memory_limit": f"{memory_mb}MB"})
+    connection = connect(":memory:", config={"memory_limit": f"{memory_mb}MB"})
     temporary = Path(target).with_suffix(".part")
     try:
         rejects = load(connection, source, temporary, read)

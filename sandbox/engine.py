@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb import connect  # DuckDB's own, also where `sandbox.connections` stands in for it
 
 from sandbox.errors import ProgramFailed, QueryFailed
 from sandbox.gate import check
@@ -71,7 +72,7 @@ class Engine:
             connection.close()
 
     def _open(self, tables: dict[str, str]) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(":memory:", config=self._config)
+        connection = connect(":memory:", config=self._config)
         for name, path in tables.items():
             if not Path(path).exists():
                 raise QueryFailed(f"The stored table {name} is gone. Upload its file again.")
@@ -121,7 +122,7 @@ def _frame(name: str, frame: Any) -> Table:
     if not len(frame.columns):
         raise ProgramFailed(f"The table {name!r} has no columns.")
     started = time.perf_counter()
-    with duckdb.connect(":memory:") as connection:
+    with connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("frame", frame)
         connection.execute(f"CREATE TEMP TABLE {ANSWER} AS FROM frame")

@@ -3,6 +3,7 @@
 One warm process serves the whole app. It lives as long as the app holds the control socket's other end.
 """
 
+import atexit
 import contextlib
 import dataclasses
 import json
@@ -230,4 +231,5 @@ def shared() -> Launcher:
     with _lock:
         if _shared is None:
             _shared = Launcher()
+            atexit.register(_shared.close)
         return _shared

@@ -146,7 +146,7 @@ def test_a_query_that_runs_away_is_killed_on_time_and_the_next_one_works(tables:
 
 
 def test_memory_is_bounded_by_the_system() -> None:
-    worker = Worker(Limits(address_space_mb=2048, engine_mb=512))
+    worker = Worker(Limits(memory_mb=1024, engine_mb=512))
     with pytest.raises((errors.MemoryLimitExceeded, errors.ProgramFailed)):
         worker.program("output = b'x' * (8 << 30)", {})
     with pytest.raises((errors.MemoryLimitExceeded, errors.TimeLimitExceeded)):
@@ -293,9 +293,9 @@ def test_a_worker_outlives_the_thread_that_first_asked(tables: dict[str, Path]) 
     thread = threading.Thread(target=worker.query, args=("SELECT 1", {}))
     thread.start()
     thread.join()
-    process = worker._process
+    process = worker.processes
     time.sleep(0.2)
-    assert worker.query("SELECT count(*) FROM t", tables).rows == [[1000]] and worker._process is process
+    assert worker.query("SELECT count(*) FROM t", tables).rows == [[1000]] and worker.processes == process
     worker.close()
 
 
@@ -313,7 +313,7 @@ def test_the_worker_dies_with_its_parent(tmp_path: Path) -> None:
 
     script = (
         "from sandbox.client import Worker\nw = Worker(); w.query('SELECT 1', {})\n"
-        "print(w._process.pid, flush=True)\n"
+        "print(w.processes[0], flush=True)\n"
         "w.query('SELECT list_sum(range(300000000)), list_sum(range(400000000))', {})"
     )
     parent = subprocess.Popen(
