@@ -24,7 +24,7 @@ from sandbox.launcher import Launcher, PipeEnded, Process, TimeOver, shared
 from sandbox.lockdown import Grant
 from sandbox.outcome import RunOutcome
 from sandbox.table import Table
-from sandbox.warm import BUSY, DROP, IDLE, KEEP, PERMIT
+from sandbox.warm import BUSY, DROP, IDLE, KEEP
 from sandbox.worker import HEADER
 
 OUTPUT_BYTES = 64 * 1024 * 1024
@@ -34,7 +34,6 @@ PROGRAM_SECONDS = 60.0
 CONVERT_SECONDS = 600.0
 LEAVING_SECONDS = 0.3
 CONVERTED_FILE_MB = 1024 * 1024
-STALE_ANSWERS = 8
 STOPPED = "Stopped."
 DIED = "The process that computes answers {}. Ask again."
 KINDS = {kind.__name__: kind for kind in errors.SandboxError.__subclasses__()}
@@ -88,7 +87,9 @@ class Worker:
         self._engine: Process | None = None
         self._notebook: Process | None = None
         self._cells: list[Cell] = []
-        self._last_mark = ""
+        self._mark = ""
+        self._died = False
+        """Whether the process of the last call has said that its run is over."""
         self._turn = threading.Lock()
         self._stopped = threading.Event()
 
@@ -252,6 +253,7 @@ class Worker:
             except (errors.QueryFailed, errors.ProgramFailed):
                 raise
             except BaseException:
+                # Whatever it is doing, it does not end in time for the next call.
                 self._end_engine()
                 raise
             finally:
@@ -285,65 +287,74 @@ class Worker:
     def _cell(self, code: str, paths: dict[str, str], timeout: float) -> RunOutcome:
         process = self._notebook
         assert process is not None
-        process.tell(PERMIT)
-        call = {"do": "run", "code": code, "tables": paths}
+        process.tell(BUSY)
         try:
+            call = {"do": "run", "code": code, "tables": paths}
             outcome = self._ask(process, call, timeout, RunOutcome.from_json)
         except errors.WorkerDied:
             self._end_notebook()
             raise
         except BaseException:
-            process.tell(DROP)
+            self._drop(process)
             raise
-        process.tell(KEEP if outcome.failure is None else DROP)
+        if outcome.failure is None:
+            process.tell(KEEP)
+            self._say(process, "keep")
+        else:
+            self._drop(process)
         return outcome
+
+    def _drop(self, process: Process) -> None:
+        """Kills the run, and waits until the process it was forked from is ready for the next."""
+        process.tell(DROP)
+        try:
+            if not self._died:
+                self._read(process, self._mark, time.monotonic() + LEAVING_SECONDS, died=True)
+            self._say(process, "again")
+        except (TimeOver, PipeEnded, errors.WorkerDied):
+            self._end_notebook()
+
+    def _say(self, process: Process, word: str) -> None:
+        try:
+            process.write(json.dumps({"do": word}).encode(), time.monotonic() + LEAVING_SECONDS)
+        except (TimeOver, PipeEnded):
+            self._end_notebook()
 
     def _ask(self, process: Process, call: dict[str, Any], timeout: float, read: Callable[[Any], T]) -> T:
         """Sends the call and reads its answer. Raises the errors that the process or its end mean."""
         # A stop that came before there was anything to stop.
         if self._stopped.is_set():
             raise errors.WorkerStopped(STOPPED)
-        stale, mark = self._last_mark, secrets.token_hex(8)
-        self._last_mark = mark
-        message = json.dumps(call | {"seconds": timeout, "mark": mark}).encode()
+        self._mark, self._died = secrets.token_hex(8), False
+        message = json.dumps(call | {"seconds": timeout, "mark": self._mark}).encode()
         deadline = time.monotonic() + timeout
         try:
             process.write(message, deadline)
-            answer = self._read(process, mark, stale, deadline)
+            answer = self._read(process, self._mark, deadline)
         except TimeOver:
-            self._settle(process, mark, stale)
             raise errors.TimeLimitExceeded(_too_long(timeout)) from None
         except PipeEnded:
             raise self._ended(process.reason(LEAVING_SECONDS)) from None
         if "ok" in answer:
             return _understood(read, answer["ok"])
         if "died" in answer:
+            self._died = True
             raise self._ended(process.reason(0) or f"ended {_understood(int, answer['died'])}")
         kind, reason = _understood(_refusal, answer)
         raise kind(explained(kind, reason))
 
-    def _read(self, process: Process, mark: str, stale: str, deadline: float) -> dict[str, Any]:
-        """The answer with this mark. One that a call before left behind is passed over."""
-        for _ in range(STALE_ANSWERS):
+    def _read(self, process: Process, mark: str, deadline: float, *, died: bool = False) -> dict[str, Any]:
+        """The answer with this mark; with `died`, passes over one that came before the end of its process."""
+        for _ in range(2):
             (size,) = HEADER.unpack(process.read(HEADER.size, deadline))
             if size > self._limits.output_bytes + 1024:
-                raise errors.WorkerDied(DIED.format("sent something that is no answer"))
-            answer = _understood(_dictionary, process.read(size, deadline))
-            if answer.get("mark") == mark:
-                return answer
-            if answer.get("mark") != stale:
                 break
+            answer = _understood(_dictionary, process.read(size, deadline))
+            if answer.get("mark") != mark:
+                break
+            if "died" in answer or not died:
+                return answer
         raise errors.WorkerDied(DIED.format("sent something that is no answer"))
-
-    def _settle(self, process: Process, mark: str, stale: str) -> None:
-        """After a run that took too long: kills it, and waits until its process can take the next."""
-        if process is not self._notebook:
-            return
-        process.tell(DROP)
-        try:
-            self._read(process, mark, stale, time.monotonic() + LEAVING_SECONDS)
-        except (TimeOver, PipeEnded, errors.WorkerDied):
-            self._end_notebook()
 
     def _ended(self, reason: str) -> errors.SandboxError:
         """What the end of a process means; `reason` is what the warm process said, or its status."""

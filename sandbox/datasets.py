@@ -15,6 +15,8 @@ from sandbox.engine import literal, quoted
 CURRENT = "df"
 CONNECTION = "con"
 RESERVED = {CURRENT, CONNECTION, "show", "tables", "output"}
+
+
 class DatasetGone(Exception):
     """A dataset's file is no longer where it was."""
 
@@ -36,7 +38,9 @@ class Datasets:
         self.tables = Tables(self)
         self.notes: list[str] = []
 
-    def use(self, tables: Mapping[str, str], namespace: dict[str, Any], needs: frozenset[str], sql: bool) -> None:
+    def use(
+        self, tables: Mapping[str, str], namespace: dict[str, Any], needs: frozenset[str], sql: bool
+    ) -> None:
         """Binds the names that code needs; `sql` says that it may use DuckDB without naming `con`."""
         self._paths, self.notes = dict(tables), []
         self._wake()

@@ -28,7 +28,15 @@ SHORT_NAMES = {
     "go": "import plotly.graph_objects as go", "plt": "import matplotlib.pyplot as plt",
     "sns": "import seaborn as sns", "sm": "import statsmodels.api as sm", "stats": "from scipy import stats",
 }  # fmt: skip
-NETWORK_FILES = ("socket.py", "ssl.py", "urllib/request.py", "http/client.py", "urllib3/", "httpx/", "requests/")
+NETWORK_FILES = (
+    "socket.py",
+    "ssl.py",
+    "urllib/request.py",
+    "http/client.py",
+    "urllib3/",
+    "httpx/",
+    "requests/",
+)
 PROCESS_FILES = ("subprocess.py", "multiprocessing/", "popen_fork.py", "pty.py")
 REFUSALS = {errno.EPERM, errno.EACCES}
 NO_NETWORK = "There is no network here."
@@ -39,7 +47,9 @@ Advice = tuple[str, list[str]]
 class Run:
     """What is known about the run that failed."""
 
-    def __init__(self, file_name: str, code: str, names: Mapping[str, Any], tables: Mapping[str, str]) -> None:
+    def __init__(
+        self, file_name: str, code: str, names: Mapping[str, Any], tables: Mapping[str, str]
+    ) -> None:
         self.file_name = file_name
         self.code = code
         self.names = names
@@ -182,7 +192,9 @@ def _ended(error: BaseException) -> str:
 
 def _memory(error: BaseException) -> str:
     text = safe_text(error, str).strip()
-    advice = "There is not enough memory for this. Take fewer columns or rows, or aggregate with con.sql first."
+    advice = (
+        "There is not enough memory for this. Take fewer columns or rows, or aggregate with con.sql first."
+    )
     return f"{advice} ({text})" if text else advice
 
 
@@ -266,7 +278,9 @@ def _missing_module(error: ModuleNotFoundError) -> Advice:
 
 
 def _system(error: OSError, run: Run) -> Advice:
-    cause = error.reason if isinstance(getattr(error, "reason", None), OSError) else error  # URLError holds it
+    cause = (
+        error.reason if isinstance(getattr(error, "reason", None), OSError) else error
+    )  # URLError holds it
     files = [_file(frame) for frame, _ in traceback.walk_tb(error.__traceback__)]
     if any(part in name for name in files for part in NETWORK_FILES):
         return f"{NO_NETWORK} {run.data[0].upper()}{run.data[1:]}.", []
@@ -291,7 +305,11 @@ def _datasets_like(path: str, run: Run) -> list[str]:
 
 def _database(error: duckdb.Error, run: Run) -> Advice:
     text = safe_text(error, str)
-    if isinstance(error, duckdb.HTTPException) or "extension" in text and ("download" in text or "http" in text):
+    if (
+        isinstance(error, duckdb.HTTPException)
+        or "extension" in text
+        and ("download" in text or "http" in text)
+    ):
         return f"{NO_NETWORK} DuckDB has only what is built into it; {run.data}.", []
     if type(error).__name__ == "ResourceInUseException":
         return (

@@ -118,7 +118,9 @@ def column(values: Any) -> Typed:
         return _moments(values, zoned=isinstance(dtype, pd.DatetimeTZDtype))
     if dtype.kind == "m":
         spans = [None if value is pd.NaT else value for value in values.tolist()]
-        return "INTERVAL", [value.to_pytimedelta() if hasattr(value, "to_pytimedelta") else value for value in spans]
+        return "INTERVAL", [
+            value.to_pytimedelta() if hasattr(value, "to_pytimedelta") else value for value in spans
+        ]
     if dtype.kind == "b":
         return "BOOLEAN", _without_na(values.tolist())
     if dtype.kind in "iu":
@@ -165,7 +167,9 @@ def _moment(value: Any) -> Any:
 
 def missing(value: Any) -> bool:
     """Whether pandas counts a single value as missing."""
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+    return (
+        value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+    )
 
 
 def mixed(values: list[Any]) -> Typed:

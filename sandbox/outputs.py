@@ -68,7 +68,9 @@ class Outputs:
     def finish(self) -> None:
         """Says what did not fit."""
         if self._left_out:
-            self.notes.append(f"{self._left_out} more outputs were left out: at most {MAX_OUTPUTS} are shown.")
+            self.notes.append(
+                f"{self._left_out} more outputs were left out: at most {MAX_OUTPUTS} are shown."
+            )
 
     def _forms(self, value: Any, title: str) -> Iterator[Wire]:
         if value is None:
@@ -92,7 +94,9 @@ class Outputs:
         return {"kind": "image", "title": _title(name), "png": png}
 
     def _too_large(self, title: str, what: str, most: int) -> Wire:
-        text = f"The {what} is larger than {most // 1_000_000} MB. Draw fewer points: aggregate or sample first."
+        text = (
+            f"The {what} is larger than {most // 1_000_000} MB. Draw fewer points: aggregate or sample first."
+        )
         self.notes.append(text)
         return _text(text, title)
 
@@ -231,7 +235,8 @@ def relation(value: Any) -> Table:
     zoned = {"TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE"}
     rows = value.project(", ".join(wanted)).limit(MAX_ROWS).fetchall()
     typed = [
-        Column(c.name, "VARCHAR") if "WITH TIME ZONE" in c.type and c.type not in zoned else c for c in columns
+        Column(c.name, "VARCHAR") if "WITH TIME ZONE" in c.type and c.type not in zoned else c
+        for c in columns
     ]
     return Table(typed, [list(row) for row in rows], counted, truncated=len(rows) < counted)
 
@@ -262,7 +267,9 @@ def _collection(value: Any) -> Table | None:
 def _dictionary(value: dict[Any, Any]) -> Table | None:
     if all(_is_scalar(item) for item in value.values()):
         if len(value) <= 8:
-            return table(pd.DataFrame([list(value.values())], columns=[str(key) for key in value], dtype=object))
+            return table(
+                pd.DataFrame([list(value.values())], columns=[str(key) for key in value], dtype=object)
+            )
         pairs = pd.DataFrame({"name": list(value), "value": pd.Series(list(value.values()), dtype=object)})
         return table(pairs)
     lists = [item for item in value.values() if isinstance(item, (list, np.ndarray))]

@@ -2,7 +2,7 @@
 
 It runs no code but ours and has one thread. It holds, for each group of processes that it forked, a socket
 to the app; when that closes, because the app let go of it or died, the whole group is killed. It decides
-about every fork inside a locked group: one for each run that the app announced, none otherwise.
+about every fork inside a locked group: those that the app's word for a run's end allows, none otherwise.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ SCRATCH_MB = 1024
 SCRATCH_FILES = 500
 LISTENER, LOCKED = b"l", b"locked"
 # What the app says to a group: one byte each.
-BUSY, IDLE, PERMIT, KEEP, DROP = b"b", b"i", b"p", b"k", b"d"
+BUSY, IDLE, KEEP, DROP = b"b", b"i", b"k", b"d"
 MODULES = (
     "numpy", "pandas", "plotly.express", "plotly.graph_objects", "plotly.subplots", "matplotlib.pyplot",
     "seaborn", "scipy.stats", "scipy.optimize", "scipy.signal", "scipy.cluster.hierarchy", "sklearn.pipeline",
@@ -52,7 +52,8 @@ class Group:
     """The process that has the variables; a run is a fork of it."""
     grant: Grant
     notices: ForkNotices | None = None
-    permits: int = 0
+    permits: int = 1
+    """How many forks it may make: at first one, for the first run."""
     busy: bool = False
     gone: bool = False
     """Whether it has no process any more; its number may be another's by now."""
@@ -168,22 +169,20 @@ class Warm:
             return
         for byte in said:
             word = bytes([byte])
-            group.busy = word in (BUSY, PERMIT)
-            if word == PERMIT:
-                # The fork that leaves threads behind may still be to come.
-                group.permits = min(group.permits + 1, 2)
-            elif word == KEEP:
+            group.busy = word == BUSY
+            if word == KEEP:
                 self._keep(group)
             elif word == DROP:
-                group.permits = 0
                 self._kill_others(group)
+                # For the fork that waits for the next run.
+                group.permits = 1
 
     def _keep(self, group: Group) -> None:
         """The run carries on; the process it was forked from is not needed any more.
 
-        What carries on may fork once more, to leave the threads behind that the run has started.
+        It may fork twice: to leave the threads behind that it has started, and for the next run.
         """
-        group.permits = 1 if group.notices else 0
+        group.permits = 2
         children = processes.children(group.holder)
         if children:
             _kill(group, group.holder)
@@ -208,7 +207,7 @@ class Warm:
                 group.notices.close()
                 group.notices = None
             return
-        # The app's permit was sent before the call that the process follows; it may lie unread.
+        # The app's word was sent before the message that the process follows; it may lie unread.
         self._told(group)
         if group.permits <= 0 or group.notices is None:
             if group.notices is not None:

@@ -7,9 +7,9 @@ app takes no answer for another's.
 import json
 import os
 import resource
+import select
 import struct
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, BinaryIO
 
 import duckdb
@@ -35,36 +35,74 @@ def serve(kind: str, calls: int, answers: int, settings: dict[str, Any]) -> None
         write_message(outgoing, call, _answer(engine, call, settings), settings["output_bytes"])
 
 
-def serve_notebook(incoming: BinaryIO, outgoing: BinaryIO, settings: dict[str, Any]) -> None:
-    """Runs each cell in a fork: one that fails is killed, and this process still has the variables."""
+def serve_notebook(incoming: BinaryIO, outgoing: BinaryIO, settings: Call) -> None:
+    """Runs each cell in a fork: one that fails is killed, and this process still has the variables.
+
+    The fork is there before its call and has limbered up. A run that succeeded carries on when it is told
+    "keep", and this process is killed then; of any other this process reports the end, and waits for "again".
+    """
     from sandbox.notebook import Notebook
 
+    # Bound here, so that no code can put others in their place.
     fork, wait, leave = os.fork, os.waitpid, os._exit
     home = os.open(".", os.O_RDONLY)
     notebook = Notebook(settings["engine_mb"], settings["threads"])
-    while (call := read_message(incoming)) is not None:
-        try:
-            run = fork()
-        except OSError as error:
-            # It was stopped before it began, or there is no memory for another process.
-            write_message(outgoing, call, {"died": 0, "why": str(error)}, settings["output_bytes"])
-            continue
-        if run:
-            _, status = wait(run, 0)
-            # A run that carries on ends this process, so it has failed or was killed.
-            write_message(outgoing, call, {"died": status}, settings["output_bytes"])
-            continue
-        os.fchdir(home)
-        _limit_processor_time(call["seconds"] * settings["threads"])
-        answer = notebook.run(call["code"], call["tables"])
-        write_message(outgoing, call, {"ok": answer}, settings["output_bytes"])
-        if answer["failure"] is not None:
-            leave(0)
-        notebook.rest()
-        # Threads that the code left running stay behind in this process.
-        with suppress(OSError):
-            if fork():
+    limit = settings["output_bytes"]
+    while True:
+        taken, take = os.pipe()
+        run, status = _forked(fork), 0
+        if run == 0:
+            call = _next_call(incoming, notebook)
+            if call is None:
+                return
+            os.write(take, call["mark"].encode())
+            os.fchdir(home)
+            _limit_processor_time(call["seconds"] * settings["threads"])
+            answer = notebook.run(call["code"], call["tables"])
+            write_message(outgoing, call, {"ok": answer}, limit)
+            if read_message(incoming) is None:
+                return
+            notebook.rest()
+            # Threads that the code left running stay behind in this process.
+            if _forked(fork) != 0:
                 leave(0)
+            os.close(taken)
+            os.close(take)
+            continue
+        if run is not None:
+            status = wait(run, 0)[1]
+        mark = _taken(taken, take)
+        if not mark:
+            # It ended before it took a call, or could not be forked; the next call is told so.
+            call = read_message(incoming)
+            if call is None:
+                return
+            mark = call["mark"]
+        write_message(outgoing, {"mark": mark}, {"died": status}, limit)
+        if read_message(incoming) is None:
+            return
+
+
+def _forked(fork: Callable[[], int]) -> int | None:
+    """What fork returns; None when it was refused, or there is no memory for another process."""
+    try:
+        return fork()
+    except OSError:
+        return None
+
+
+def _next_call(incoming: BinaryIO, notebook: Any) -> Call | None:
+    """Waits for a call; if none is there yet, makes the memory that every run writes to its own first."""
+    if not select.select([incoming], [], [], 0)[0]:
+        notebook.rehearse()
+    return read_message(incoming)
+
+
+def _taken(taken: int, take: int) -> str:
+    """The mark of the call that a fork took, if it took one."""
+    os.close(take)
+    with os.fdopen(taken, "rb") as pipe:
+        return pipe.read().decode()
 
 
 def read_message(stream: BinaryIO) -> Call | None:
