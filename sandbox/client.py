@@ -88,6 +88,7 @@ class Worker:
         self._notebook: Process | None = None
         self._cells: list[Cell] = []
         self._mark = ""
+        self._earlier = ""
         self._died = False
         """Whether the process of the last call has said that its run is over."""
         self._turn = threading.Lock()
@@ -291,11 +292,12 @@ class Worker:
         try:
             call = {"do": "run", "code": code, "tables": paths}
             outcome = self._ask(process, call, timeout, RunOutcome.from_json)
-        except errors.WorkerDied:
-            self._end_notebook()
-            raise
-        except BaseException:
-            self._drop(process)
+        except BaseException as error:
+            if isinstance(error, errors.WorkerDied) and not self._died:
+                # Whatever it sent, nothing it sends can be understood any more.
+                self._end_notebook()
+            else:
+                self._drop(process)
             raise
         if outcome.failure is None:
             process.tell(KEEP)
@@ -325,7 +327,7 @@ class Worker:
         # A stop that came before there was anything to stop.
         if self._stopped.is_set():
             raise errors.WorkerStopped(STOPPED)
-        self._mark, self._died = secrets.token_hex(8), False
+        self._earlier, self._mark, self._died = self._mark, secrets.token_hex(8), False
         message = json.dumps(call | {"seconds": timeout, "mark": self._mark}).encode()
         deadline = time.monotonic() + timeout
         try:
@@ -344,16 +346,19 @@ class Worker:
         raise kind(explained(kind, reason))
 
     def _read(self, process: Process, mark: str, deadline: float, *, died: bool = False) -> dict[str, Any]:
-        """The answer with this mark; with `died`, passes over one that came before the end of its process."""
-        for _ in range(2):
+        """The answer with this mark, passing over one that the call before left behind.
+
+        With `died` only what says that the run is over.
+        """
+        for _ in range(4):
             (size,) = HEADER.unpack(process.read(HEADER.size, deadline))
             if size > self._limits.output_bytes + 1024:
                 break
             answer = _understood(_dictionary, process.read(size, deadline))
-            if answer.get("mark") != mark:
-                break
-            if "died" in answer or not died:
+            if answer.get("mark") == mark and ("died" in answer or not died):
                 return answer
+            if answer.get("mark") not in (mark, self._earlier):
+                break
         raise errors.WorkerDied(DIED.format("sent something that is no answer"))
 
     def _ended(self, reason: str) -> errors.SandboxError:

@@ -1,9 +1,10 @@
-"""The datasets as code finds them: DataFrames by name, loaded when named, and views in a DuckDB connection."""
+"""The datasets as code finds them: DataFrames, loaded when named, and views in a DuckDB connection."""
 
 import builtins
 import keyword
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import duckdb
@@ -33,6 +34,8 @@ class Datasets:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._own: duckdb.DuckDBPyConnection | None = None
         """A second way into the same database: code may leave an unfinished result on the first."""
+        self._awake = False
+        """Whether the database has its threads; between runs it has none."""
         self._bound: Any = None
         self._current: pd.DataFrame | None = None
         self.tables = Tables(self)
@@ -43,9 +46,8 @@ class Datasets:
     ) -> None:
         """Binds the names that code needs; `sql` says that it may use DuckDB without naming `con`."""
         self._paths, self.notes = dict(tables), []
-        self._wake()
         self._forget(namespace)
-        if CONNECTION in needs or sql:
+        if CONNECTION in needs or sql or any(_uses_connection(namespace.get(name)) for name in needs):
             self._bind_connection(namespace)
         for name in tables:
             if name in needs and name not in namespace and self.is_plain(name):
@@ -77,16 +79,20 @@ class Datasets:
         """The connection that code uses, with a view for each dataset; opened again if code has closed it."""
         self._database()
         assert self._connection is not None
+        duckdb.set_default_connection(self._connection)
         return self._connection
 
     def rest(self) -> None:
         """Ends every thread of DuckDB."""
         connections.rest()
+        self._awake = False
 
     def _database(self) -> duckdb.DuckDBPyConnection:
         if self._own is None or self._connection is None or not _is_open(self._connection):
-            self._connection, self._views = self._open(), {}
-            self._own = connections.cursor()
+            self._connection, self._own, self._views = connections.cursor(), connections.cursor(), {}
+        if not self._awake:
+            connections.wake(self._memory_mb, self._threads)
+        self._awake = True
         for name in self._views.keys() - self._paths.keys():
             self._view(f"DROP VIEW IF EXISTS {quoted(name)}", name)
             self._views.pop(name)
@@ -99,17 +105,6 @@ class Datasets:
             self._view(f"CREATE OR REPLACE VIEW {quoted(name)} AS {source}", name)
             self._views[name] = path
         return self._own
-
-    def _wake(self) -> None:
-        if self._own is not None and self._connection is not None and _is_open(self._connection):
-            connections.wake(self._memory_mb, self._threads)
-            duckdb.set_default_connection(self._connection)
-
-    def _open(self) -> duckdb.DuckDBPyConnection:
-        connections.wake(self._memory_mb, self._threads)
-        connection = connections.cursor()
-        duckdb.set_default_connection(connection)
-        return connection
 
     def _view(self, statement: str, name: str) -> None:
         assert self._own is not None
@@ -142,6 +137,11 @@ class Datasets:
                 self.notes.append(f"{name} was loaded again: its data has changed.")
             elif namespace.get(name) is frame:
                 del namespace[name]
+
+
+def _uses_connection(value: Any) -> bool:
+    """Whether it is a function of earlier code that names the connection."""
+    return isinstance(value, FunctionType) and CONNECTION in value.__code__.co_names
 
 
 def _is_open(connection: duckdb.DuckDBPyConnection) -> bool:

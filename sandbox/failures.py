@@ -21,7 +21,8 @@ MAX_MESSAGE = 2_000
 MAX_TRACE = 4_000
 SHOWN_FRAMES = 8
 LIBRARIES = (
-    "pandas", "numpy", "duckdb", "pyarrow", "plotly", "matplotlib", "seaborn", "scipy", "sklearn", "statsmodels",
+    "pandas", "numpy", "duckdb", "pyarrow", "plotly", "matplotlib", "seaborn", "scipy", "sklearn",
+    "statsmodels",
 )  # fmt: skip
 SHORT_NAMES = {
     "pd": "import pandas as pd", "np": "import numpy as np", "px": "import plotly.express as px",
@@ -305,11 +306,8 @@ def _datasets_like(path: str, run: Run) -> list[str]:
 
 def _database(error: duckdb.Error, run: Run) -> Advice:
     text = safe_text(error, str)
-    if (
-        isinstance(error, duckdb.HTTPException)
-        or "extension" in text
-        and ("download" in text or "http" in text)
-    ):
+    asks_outside = "extension" in text and ("download" in text or "http" in text)
+    if asks_outside or isinstance(error, duckdb.HTTPException):
         return f"{NO_NETWORK} DuckDB has only what is built into it; {run.data}.", []
     if type(error).__name__ == "ResourceInUseException":
         return (

@@ -1,6 +1,7 @@
 """Figures as data: Plotly's as their JSON, matplotlib's as PNG."""
 
 import base64
+import functools
 import io
 import json
 import re
@@ -14,6 +15,7 @@ import plotly.io as pio
 from matplotlib.artist import Artist
 from matplotlib.container import Container
 from matplotlib.figure import Figure, SubFigure
+from plotly import basedatatypes
 from plotly.basedatatypes import BaseFigure
 from plotly.utils import PlotlyJSONEncoder
 
@@ -37,11 +39,26 @@ def prepare(show: Callable[..., None], show_open: Callable[..., None]) -> None:
             layout={"colorway": layout.colorway, "colorscale": layout.colorscale}
         )
     pio.templates.default = TEMPLATE
+    _remember_paths()
     pio.show = show
     BaseFigure.show = lambda figure, *_arguments, **_options: show(figure)
     mpl.use("agg")
     Figure.show = lambda figure, *_arguments, **_options: show(figure)
     plt.show = show_open
+
+
+def _remember_paths() -> None:
+    """Lets Plotly split each name of a property once: a fifth of the time of a small figure is that."""
+    split = getattr(basedatatypes, "_str_to_dict_path_full", None)
+    if split is None or hasattr(split, "__wrapped__"):
+        return
+    cached = functools.lru_cache(maxsize=4096)(split)
+
+    @functools.wraps(split)
+    def remembering(path: Any) -> Any:
+        return cached(path) if type(path) is str else split(path)
+
+    basedatatypes._str_to_dict_path_full = remembering
 
 
 def is_plotly(value: Any) -> bool:

@@ -4,8 +4,8 @@ There is no protection here: the process that holds a notebook is locked from ou
 process, and then only its own conversation has lost something.
 """
 
+import contextlib
 import functools
-import sys
 import threading
 import warnings
 from collections.abc import Mapping
@@ -13,11 +13,13 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any
 
+import plotly.express as px
+
 from sandbox import cells, connections, failures, figures
 from sandbox.datasets import Datasets
 from sandbox.outputs import Outputs
-from sandbox.pristine import Libraries, Process
 from sandbox.printed import Printed, redirected
+from sandbox.pristine import Libraries, Process
 
 OUTPUT = "output"
 MAX_PARTS = 10
@@ -25,7 +27,8 @@ WARM_CODE = """
 import matplotlib.pyplot as plt
 import pandas as pd
 import plotly.express as px
-frame = pd.DataFrame({"a": ["x", "y", "x"], "b": [1.0, 2.0, 3.0], "c": pd.date_range("2024-01-01", periods=3)})
+days = pd.date_range("2024-01-01", periods=3)
+frame = pd.DataFrame({"a": ["x", "y", "x"], "b": [1.0, 2.0, 3.0], "c": days})
 show(frame.groupby("a").agg({"b": "sum"}))
 for draw in (px.bar, px.line, px.scatter):
     draw(frame, x="a", y="b", color="a").show()
@@ -50,19 +53,15 @@ class Notebook:
         self._count = 0
 
     def run(self, code: str, tables: Mapping[str, str]) -> dict[str, Any]:
-        """Runs a cell; `tables` are paths by name, the current dataset last. Whatever it raises is a failure."""
+        """Runs a cell; `tables` are paths by name, the current dataset last. What it raises is a failure."""
         started = perf_counter()
         self._count += 1
         self._restore()
         outputs = Outputs()
-        main = sys.modules.get("__main__")
-        sys.modules["__main__"] = self._module
         with redirected(self._printed):
             failure = self._guarded(code, tables, outputs)
             alive = _threads()
         self._restore()
-        if main is not None:
-            sys.modules["__main__"] = main
         figures.close()
         outputs.finish()
         return {
@@ -77,11 +76,23 @@ class Notebook:
         """Leaves no thread that a fork would lose; the next run starts them again."""
         self._datasets.rest()
 
+    def rehearse(self) -> None:
+        """Touches what every run touches, in a process that waits for its run.
+
+        A fork's memory becomes its own page by page as it is written, which takes longer than a small figure.
+        """
+        self._restore()
+        # A conversation that broke the libraries finds out in its own run.
+        with contextlib.suppress(Exception):
+            Outputs().show(px.bar(x=["a", "b"], y=[1, 2]))
+        self._restore()
+
     def _restore(self) -> None:
         self._libraries.restore()
         if self._process is None:
             self._process = Process()
         self._process.restore()
+        self._libraries.set_main(self._module)
         self._namespace.pop("__warningregistry__", None)
 
     def _guarded(self, code: str, tables: Mapping[str, str], outputs: Outputs) -> dict[str, Any] | None:

@@ -28,8 +28,8 @@ SHORT_TEXT = 200
 REPR_SECONDS = 5.0
 Wire = dict[str, Any]
 SCALARS = (
-    bool, int, float, complex, str, Decimal, uuid.UUID, dt.date, dt.time, dt.timedelta, np.generic, pd.Timestamp,
-    pd.Timedelta, pd.Period, pd.Interval,
+    bool, int, float, complex, str, Decimal, uuid.UUID, dt.date, dt.time, dt.timedelta, np.generic,
+    pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval,
 )  # fmt: skip
 
 

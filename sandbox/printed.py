@@ -122,7 +122,7 @@ class Bytes(io.RawIOBase):
         """Nothing, as above."""
 
 
-class redirected:  # noqa: N801
+class redirected:
     """Sends everything that Python code can print to one `Printed` while it lasts."""
 
     NAMES = ("stdout", "stderr", "__stdout__", "__stderr__")

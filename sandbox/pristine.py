@@ -1,12 +1,13 @@
 """What earlier code may have changed in the libraries and in the process, put back before the next run.
 
 Variables of a conversation stay; patches don't: a run must not compute with somebody's `len` or `json.dumps`.
-Functions, classes and constants are compared with shallow copies by identity, which takes about a
-millisecond; what a library keeps in its own containers is out of reach.
+Functions, classes and constants are compared with shallow copies by identity; what a library keeps in its
+own containers is out of reach.
 """
 
 import atexit
 import builtins
+import ctypes
 import decimal
 import functools
 import gc
@@ -19,7 +20,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -31,11 +32,11 @@ import plotly.io as pio
 from pandas._config import config as pandas_config
 
 MODULES = (
-    "ast", "base64", "collections", "contextlib", "copy", "csv", "datetime", "decimal", "functools", "gc", "glob",
-    "hashlib", "importlib", "inspect", "io", "itertools", "json", "json.decoder", "json.encoder", "linecache",
+    "ast", "base64", "collections", "contextlib", "copy", "csv", "datetime", "decimal", "functools", "gc",
+    "glob", "hashlib", "importlib", "inspect", "io", "itertools", "json", "json.decoder", "json.encoder", "linecache",
     "logging", "math", "operator", "os", "pathlib", "pickle", "posixpath", "random", "re", "shutil", "signal",
-    "statistics", "string", "struct", "sys", "tempfile", "textwrap", "threading", "time", "traceback", "types",
-    "typing", "uuid", "warnings", "duckdb", "matplotlib", "matplotlib.figure", "matplotlib.pyplot", "numpy",
+    "statistics", "string", "struct", "sys", "tempfile", "textwrap", "threading", "time", "traceback",
+    "types", "typing", "uuid", "warnings", "duckdb", "matplotlib", "matplotlib.figure", "matplotlib.pyplot", "numpy",
     "numpy.linalg", "numpy.random", "pandas", "pandas.api.types", "plotly.express", "plotly.graph_objects",
     "plotly.io", "plotly.subplots", "plotly.utils", "pyarrow", "scipy.stats", "seaborn", "sklearn",
     "statsmodels.api", "statsmodels.formula.api",
@@ -53,6 +54,38 @@ ADDED_BY_PYTHON = ("__weakref__", "__dict__", "__abstractmethods__", "__annotati
 Namespace = dict[str, Any]
 
 
+class Version:
+    """Tells whether a dictionary was written to, without reading its values.
+
+    CPython 3.11 to 3.13 count each change of a dictionary in its fourth word (PEP 509). Looking at thousands
+    of values instead would touch their reference counts, which after a fork copies the pages they are in: 15 ms
+    and 17 MB a run. Elsewhere everything counts as changed.
+    """
+
+    def __init__(self, watched: Mapping[str, Any]) -> None:
+        known = watched if isinstance(watched, dict) else gc.get_referents(watched)[0]
+        self._kept = known
+        self._now = ctypes.c_uint64.from_address(id(known) + 3 * ctypes.sizeof(ctypes.c_void_p))
+        self._seen = -1
+
+    def changed(self) -> bool:
+        """Whether it may have changed since `note`."""
+        return self._now.value != self._seen
+
+    def note(self) -> None:
+        """Remembers the present state."""
+        self._seen = self._now.value if COUNTED else -1
+
+
+def _counted() -> bool:
+    if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return False
+    return sys.version_info < (3, 14)
+
+
+COUNTED = _counted()
+
+
 class Libraries:
     """Shallow copies of builtins, modules and classes; taken once, before any code has run."""
 
@@ -62,52 +95,71 @@ class Libraries:
                 importlib.import_module(name)
             except ImportError:
                 continue
-        self._builtins = dict(vars(builtins))
-        # Without a look-up of any builtin, because they may all be broken when it is called.
-        self.restore_builtins: Callable[[], None] = functools.partial(
-            dict.update, vars(builtins), self._builtins
-        )
+        pio.renderers.default  # noqa: B018 - looks for IPython once, which takes a while
         ours = [name for name in sys.modules if name.startswith(OURS)]
         names = [name for name in (*MODULES, *ours) if name in sys.modules]
-        self._modules = [_contents(sys.modules[name]) for name in names]
+        self._modules = [(vars(sys.modules[name]), _contents(sys.modules[name])) for name in names]
         classes = [known for name in CLASSES if (known := _class(name)) is not None]
         classes += [item for name in ours for item in vars(sys.modules[name]).values() if _is_own(item, name)]
         self._classes = [(item, vars(item), dict(vars(item))) for item in _with_bases(classes)]
-        pio.renderers.default  # noqa: B018 - looks for IPython once, which takes a while
-        self._imported = {name: module for name, module in sys.modules.items() if name != "__main__"}
+        self._imported = {name: sys.modules[name] for name in sys.modules if "." not in name or name in names}
+        self._imported.pop("__main__", None)
+        self._all_imported = frozenset(sys.modules)
+        self._former_main: ModuleType | None = None
+        """Kept, because functions lose their globals with a module that nobody holds."""
+        self._builtins = dict(vars(builtins))
+        self._builtins_version = Version(vars(builtins))
+        self._imports_version = Version(sys.modules)
+        self._versions = [Version(now) for now, _ in self._modules]
+        self._class_versions = [Version(now) for _, now, _ in self._classes]
+        self._update = functools.partial(dict.update, vars(builtins), self._builtins)
+
+    def restore_builtins(self) -> None:
+        """Puts the builtins back without the use of any, because they may all be broken."""
+        if self._builtins_version.changed():
+            self._update()
 
     def restore(self) -> None:
         """Puts everything back that is another object now."""
-        self.restore_builtins()
-        if len(vars(builtins)) != len(self._builtins):
+        if self._builtins_version.changed():
+            self._update()
             for name in vars(builtins).keys() - self._builtins.keys():
                 delattr(builtins, name)
-        self._restore_imports()
-        for module, saved in self._modules:
-            if not _same(module, saved):
+            self._builtins_version.note()
+        if self._imports_version.changed():
+            self._restore_imports()
+            self._imports_version.note()
+        for version, (module, saved) in zip(self._versions, self._modules, strict=True):
+            if version.changed():
                 module.update({name: value for name, value in saved.items() if module.get(name) is not value})
-        for known, now, saved in self._classes:
-            if len(now) != len(saved) or not _same(now, saved):
+                version.note()
+        for version, (known, now, saved) in zip(self._class_versions, self._classes, strict=True):
+            if version.changed():
                 _restore_class(known, now, saved)
+                version.note()
 
     def _restore_imports(self) -> None:
         if not _same(sys.modules, self._imported):
             sys.modules.update(self._imported)
-        if len(sys.modules) == len(self._imported) + 1:
-            return
-        for name in sys.modules.keys() - self._imported.keys() - {"__main__"}:
+        for name in sys.modules.keys() - self._all_imported - {"__main__"}:
             if not _is_real(sys.modules[name]):
                 del sys.modules[name]
 
+    def set_main(self, module: ModuleType) -> None:
+        """Makes a notebook's variables those of `__main__`, where dataclasses and pickles look for names."""
+        if sys.modules.get("__main__") is not module:
+            self._former_main = sys.modules.get("__main__")
+            sys.modules["__main__"] = module
+            self._imports_version.note()
 
-def _contents(module: ModuleType) -> tuple[Namespace, Namespace]:
-    """A module's names: not what it keeps for itself, nor what changes by the way."""
-    saved = {
+
+def _contents(module: ModuleType) -> Namespace:
+    """A module's names and values: not what it keeps for itself, nor what changes by the way."""
+    return {
         name: value
         for name, value in vars(module).items()
         if callable(value) or not (name.startswith("_") or module is sys or module is gc)
     }
-    return vars(module), saved
 
 
 def _same(now: Mapping[str, Any], saved: Namespace) -> bool:
@@ -148,7 +200,7 @@ def _is_real(module: Any) -> bool:
 
 
 class Process:
-    """What code may have set in the process and in the libraries' options; taken at a notebook's first run."""
+    """What code may have set in the process and in the libraries' options; taken at a first run."""
 
     def __init__(self) -> None:
         self._folder = os.getcwd()  # noqa: PTH109
@@ -163,6 +215,7 @@ class Process:
         self._numpy = np.geterr()
         self._printing = np.get_printoptions()
         self._gc = gc.isenabled(), gc.get_threshold(), list(gc.callbacks)
+        self._at_exit = atexit._ncallbacks()
         self._plotting = dict(mpl.rcParams)
         self._pandas = dict(_options(pandas_config._global_config))
         self._template = pio.templates.default
@@ -209,7 +262,8 @@ class Process:
         gc.set_debug(0)
         gc.set_threshold(*threshold)
         (gc.enable if enabled else gc.disable)()
-        atexit._clear()
+        if atexit._ncallbacks() > self._at_exit:
+            atexit._clear()
         decimal.setcontext(self._decimal.copy())
 
     def _system(self) -> None:

@@ -10,6 +10,7 @@ import resource
 import select
 import struct
 from collections.abc import Callable
+from io import RawIOBase
 from typing import Any, BinaryIO
 
 import duckdb
@@ -20,12 +21,14 @@ from sandbox.errors import OutputTooLarge, ProgramFailed, QueryFailed
 
 HEADER = struct.Struct(">Q")
 PROCESSOR_SECONDS_MORE = 5
+PIECE_BYTES = 1 << 20
 Call = dict[str, Any]
 
 
 def serve(kind: str, calls: int, answers: int, settings: dict[str, Any]) -> None:
     """Serves `engine` or `notebook` calls from and to these descriptors."""
-    incoming, outgoing = os.fdopen(calls, "rb"), os.fdopen(answers, "wb")
+    # Without a buffer: what a fork has read must not be read again by the process that it left.
+    incoming, outgoing = os.fdopen(calls, "rb", buffering=0), os.fdopen(answers, "wb")
     if kind == "notebook":
         serve_notebook(incoming, outgoing, settings)
         return
@@ -35,7 +38,7 @@ def serve(kind: str, calls: int, answers: int, settings: dict[str, Any]) -> None
         write_message(outgoing, call, _answer(engine, call, settings), settings["output_bytes"])
 
 
-def serve_notebook(incoming: BinaryIO, outgoing: BinaryIO, settings: Call) -> None:
+def serve_notebook(incoming: RawIOBase, outgoing: BinaryIO, settings: Call) -> None:
     """Runs each cell in a fork: one that fails is killed, and this process still has the variables.
 
     The fork is there before its call and has limbered up. A run that succeeded carries on when it is told
@@ -91,7 +94,7 @@ def _forked(fork: Callable[[], int]) -> int | None:
         return None
 
 
-def _next_call(incoming: BinaryIO, notebook: Any) -> Call | None:
+def _next_call(incoming: RawIOBase, notebook: Any) -> Call | None:
     """Waits for a call; if none is there yet, makes the memory that every run writes to its own first."""
     if not select.select([incoming], [], [], 0)[0]:
         notebook.rehearse()
@@ -105,13 +108,26 @@ def _taken(taken: int, take: int) -> str:
         return pipe.read().decode()
 
 
-def read_message(stream: BinaryIO) -> Call | None:
+def read_message(stream: RawIOBase) -> Call | None:
     """The next message, or None at the end of the stream."""
-    header = stream.read(HEADER.size)
-    if len(header) < HEADER.size:
+    header = _exactly(stream, HEADER.size)
+    if header is None:
         return None
-    message: Call = json.loads(stream.read(HEADER.unpack(header)[0]))
+    body = _exactly(stream, HEADER.unpack(header)[0])
+    if body is None:
+        return None
+    message: Call = json.loads(body)
     return message
+
+
+def _exactly(stream: RawIOBase, size: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < size:
+        piece = stream.read(min(size - len(data), PIECE_BYTES))
+        if not piece:
+            return None
+        data += piece
+    return bytes(data)
 
 
 def write_message(stream: BinaryIO, call: Call, answer: dict[str, Any], limit: int) -> None:
