@@ -5,6 +5,7 @@ whatever the process forks. It is called in a process with one thread.
 """
 
 import ctypes
+import functools
 import os
 import platform
 import resource
@@ -69,6 +70,16 @@ def lock(grant: Grant, *, hand_over: Callable[[int], None], kernel: bool = True)
     seccomp.install(seccomp.allow_list(here, forks=grant.forks), here)
 
 
+def prepare() -> None:
+    """Works out in advance what is the same for every process that will be locked."""
+    interpreter()
+    here = seccomp.machine()
+    if here is not None:
+        for forks in (True, False):
+            seccomp.allow_list(here, forks=forks)
+        seccomp.fork_notice(here)
+
+
 def rules(grant: Grant) -> list[tuple[Path, int]]:
     """Landlock's rules: paths with what may be done beneath them."""
     found = [(Path(path), landlock.READING) for path in (*interpreter(), *SYSTEM, *grant.read)]
@@ -78,6 +89,7 @@ def rules(grant: Grant) -> list[tuple[Path, int]]:
     return found
 
 
+@functools.cache
 def interpreter() -> list[str]:
     """Folders of this Python and of what is installed in it."""
     named = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}

@@ -5,6 +5,7 @@ allow-list can never be taken off again, also not by a process that a locked one
 """
 
 import ctypes
+import functools
 import os
 import platform
 import struct
@@ -63,6 +64,7 @@ class SockFprog(ctypes.Structure):
 Instruction = tuple[int, int, int, int]
 
 
+@functools.cache
 def allow_list(here: Machine, *, forks: bool) -> bytes:
     """The program that lets SYSCALLS through, with EPERM for all others; `forks` also lets fork through.
 
@@ -98,6 +100,7 @@ def allow_list(here: Machine, *, forks: bool) -> bytes:
     return _packed(program)
 
 
+@functools.cache
 def fork_notice(here: Machine) -> bytes:
     """The program that asks the listener about each fork, and lets everything else through."""
     number = SYSCALLS["clone"][here.column]

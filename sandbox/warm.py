@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox import processes
-from sandbox.lockdown import Grant, lock
+from sandbox.lockdown import Grant, lock, prepare
 from sandbox.notices import ForkNotices
 from sandbox.worker import serve
 
@@ -75,6 +75,7 @@ class Warm:
 
     def serve(self) -> None:
         """Imports, answering what can be answered between imports, then serves for ever."""
+        prepare()
         for name in MODULES:
             importlib.import_module(name)
             self._serve_once(0)
