@@ -36,7 +36,7 @@ def prepare() -> None:
             "autoload_known_extensions": "false",
         },
     )
-    _engine.execute("SET TimeZone = 'UTC'")
+    _engine.execute("SET GLOBAL TimeZone = 'UTC'")
     duckdb.connect = functools.wraps(original)(connect)
 
 

@@ -279,9 +279,8 @@ def _missing_module(error: ModuleNotFoundError) -> Advice:
 
 
 def _system(error: OSError, run: Run) -> Advice:
-    cause = (
-        error.reason if isinstance(getattr(error, "reason", None), OSError) else error
-    )  # URLError holds it
+    reason = getattr(error, "reason", None)  # of a URLError
+    cause = reason if isinstance(reason, OSError) else error
     files = [_file(frame) for frame, _ in traceback.walk_tb(error.__traceback__)]
     if any(part in name for name in files for part in NETWORK_FILES):
         return f"{NO_NETWORK} {run.data[0].upper()}{run.data[1:]}.", []

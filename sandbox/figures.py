@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import plotly.graph_objects as go
 import plotly.io as pio
 from matplotlib.artist import Artist
@@ -24,10 +24,11 @@ MAX_FIGURE_BYTES = 8_000_000
 MAX_IMAGE_BYTES = 8_000_000
 DPI = 144
 MAX_SIDE = 4_000
+MAX_PARTS = 100
 MARKUP = re.compile(r"<[^<>]{1,200}>")
 
 
-def prepare(show: Callable[..., None], show_open: Callable[..., None]) -> None:
+def prepare(show: Callable[..., None], show_open: Callable[[], None]) -> None:
     """Leads the libraries' own ways of showing to `show`, and makes a small template the default one.
 
     The template halves the time of a figure: Plotly's own is validated and copied into each figure, 7 KB of
@@ -41,10 +42,17 @@ def prepare(show: Callable[..., None], show_open: Callable[..., None]) -> None:
     pio.templates.default = TEMPLATE
     _remember_paths()
     pio.show = show
-    BaseFigure.show = lambda figure, *_arguments, **_options: show(figure)
-    mpl.use("agg")
-    Figure.show = lambda figure, *_arguments, **_options: show(figure)
-    plt.show = show_open
+    BaseFigure.show = _shower(show)
+    plt.switch_backend("agg")
+    setattr(Figure, "show", _shower(show))  # noqa: B010 - the type checker knows another signature
+    plt.show = lambda *_arguments, **_options: show_open()
+
+
+def _shower(show: Callable[[Any], None]) -> Callable[..., None]:
+    def stand_in(figure: Any, *_arguments: Any, **_options: Any) -> None:
+        show(figure)
+
+    return stand_in
 
 
 def _remember_paths() -> None:
@@ -94,7 +102,7 @@ def plotly_title(figure: Any) -> str:
 def matplotlib_figures(value: Any) -> list[Figure]:
     """The figures that a value of matplotlib, seaborn or pandas' plotting belongs to, each once."""
     found: list[Figure] = []
-    for part in _parts(value):
+    for part in _artists(value):
         figure = getattr(part, "figure", None) if not isinstance(part, Figure) else part
         while isinstance(figure, SubFigure):
             figure = figure.figure
@@ -103,17 +111,22 @@ def matplotlib_figures(value: Any) -> list[Figure]:
     return found
 
 
-def _parts(value: Any) -> list[Any]:
-    if isinstance(value, (Artist, Container)) or _is_grid(value):
+def _artists(value: Any) -> list[Any]:
+    """What can lead to a figure: an artist, or the artists in what plotting functions give back."""
+    if isinstance(value, Artist) or _is_grid(value):
         return [value]
     if isinstance(value, dict):
         value = list(value.values())
-    elif type(value).__name__ == "ndarray" and value.dtype == object:
+    elif isinstance(value, np.ndarray) and value.dtype == object:
         value = value.ravel().tolist()
-    if isinstance(value, (list, tuple)) and value:
-        first = [part for item in value[:100] for part in (item if isinstance(item, list) else [item])]
-        return first if any(isinstance(part, (Artist, Container)) for part in first) else []
+    if type(value) in (list, tuple) or isinstance(value, Container):
+        inner = [part for item in value[:MAX_PARTS] for part in _flat(item)]
+        return inner if any(isinstance(part, Artist) for part in inner) else []
     return []
+
+
+def _flat(item: Any) -> list[Any]:
+    return list(item[:MAX_PARTS]) if type(item) is list or isinstance(item, Container) else [item]
 
 
 def _is_grid(value: Any) -> bool:

@@ -117,10 +117,7 @@ def column(values: Any) -> Typed:
     if isinstance(dtype, pd.DatetimeTZDtype) or dtype.kind == "M":
         return _moments(values, zoned=isinstance(dtype, pd.DatetimeTZDtype))
     if dtype.kind == "m":
-        spans = [None if value is pd.NaT else value for value in values.tolist()]
-        return "INTERVAL", [
-            value.to_pytimedelta() if hasattr(value, "to_pytimedelta") else value for value in spans
-        ]
+        return "INTERVAL", [_plain(value) for value in values.tolist()]
     if dtype.kind == "b":
         return "BOOLEAN", _without_na(values.tolist())
     if dtype.kind in "iu":
@@ -139,7 +136,7 @@ def _float(value: Any) -> float | None:
 
 
 def _categories(values: Any) -> Typed:
-    codes = np.asarray(values.array.codes if isinstance(values, pd.Series) else values.codes)
+    codes = np.asarray((values.cat if isinstance(values, pd.Series) else values).codes)
     kind, items = column(values.dtype.categories)
     return kind, [None if code < 0 else items[code] for code in codes.tolist()]
 
@@ -147,7 +144,7 @@ def _categories(values: Any) -> Typed:
 def _arrow(dtype: pd.ArrowDtype, values: Any) -> Typed:
     kind, items = mixed(values.tolist())
     if dtype.kind in "iu" and kind in ("BIGINT", "VARCHAR"):
-        kind = WHOLE.get(dtype.numpy_dtype.name, kind)
+        kind = WHOLE.get(str(dtype).removesuffix("[pyarrow]"), kind)
     return ("DOUBLE" if dtype.kind == "f" and not any(item is not None for item in items) else kind), items
 
 

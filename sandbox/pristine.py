@@ -22,21 +22,22 @@ import time
 import warnings
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import plotly.express as px
 import plotly.io as pio
-from pandas._config import config as pandas_config
 
 MODULES = (
     "ast", "base64", "collections", "contextlib", "copy", "csv", "datetime", "decimal", "functools", "gc",
-    "glob", "hashlib", "importlib", "inspect", "io", "itertools", "json", "json.decoder", "json.encoder", "linecache",
+    "glob", "hashlib", "importlib", "inspect", "io", "itertools", "json", "json.decoder", "json.encoder",
+    "linecache",
     "logging", "math", "operator", "os", "pathlib", "pickle", "posixpath", "random", "re", "shutil", "signal",
     "statistics", "string", "struct", "sys", "tempfile", "textwrap", "threading", "time", "traceback",
-    "types", "typing", "uuid", "warnings", "duckdb", "matplotlib", "matplotlib.figure", "matplotlib.pyplot", "numpy",
+    "types", "typing", "uuid", "warnings", "duckdb", "matplotlib", "matplotlib.figure", "matplotlib.pyplot",
+    "numpy",
     "numpy.linalg", "numpy.random", "pandas", "pandas.api.types", "plotly.express", "plotly.graph_objects",
     "plotly.io", "plotly.subplots", "plotly.utils", "pyarrow", "scipy.stats", "seaborn", "sklearn",
     "statsmodels.api", "statsmodels.formula.api",
@@ -50,6 +51,7 @@ CLASSES = (
     "json.JSONDecoder", "pathlib.Path", "random.Random", "logging.Logger", "threading.Thread",
 )  # fmt: skip
 OURS = "sandbox."
+_pandas_options: Mapping[str, Any] = importlib.import_module("pandas._config.config")._global_config
 ADDED_BY_PYTHON = ("__weakref__", "__dict__", "__abstractmethods__", "__annotations__", "__doc__")
 Namespace = dict[str, Any]
 
@@ -58,8 +60,8 @@ class Version:
     """Tells whether a dictionary was written to, without reading its values.
 
     CPython 3.11 to 3.13 count each change of a dictionary in its fourth word (PEP 509). Looking at thousands
-    of values instead would touch their reference counts, which after a fork copies the pages they are in: 15 ms
-    and 17 MB a run. Elsewhere everything counts as changed.
+    of values instead would touch their reference counts, which after a fork copies their pages: 15 ms and
+    17 MB a run. Elsewhere everything counts as changed.
     """
 
     def __init__(self, watched: Mapping[str, Any]) -> None:
@@ -206,8 +208,10 @@ class Process:
         self._folder = os.getcwd()  # noqa: PTH109
         self._environment = dict(os.environ)
         self._signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
-        self._filters = warnings.filters[:]  # type: ignore[index]
-        self._paths = [(known, list(known)) for known in (sys.path, sys.meta_path, sys.path_hooks)]
+        self._filters = list(warnings.filters)
+        self._paths: list[tuple[list[Any], list[Any]]] = [
+            (known, list(known)) for known in cast(list[list[Any]], [sys.path, sys.meta_path, sys.path_hooks])
+        ]
         self._recursion = sys.getrecursionlimit()
         self._switch = sys.getswitchinterval()
         self._locale = locale.setlocale(locale.LC_ALL)
@@ -216,8 +220,8 @@ class Process:
         self._printing = np.get_printoptions()
         self._gc = gc.isenabled(), gc.get_threshold(), list(gc.callbacks)
         self._at_exit = atexit._ncallbacks()
-        self._plotting = dict(mpl.rcParams)
-        self._pandas = dict(_options(pandas_config._global_config))
+        self._plotting: Namespace = {str(name): value for name, value in mpl.rcParams.items()}
+        self._pandas = dict(_options(_pandas_options))
         self._template = pio.templates.default
         self._renderer = pio.renderers.default
         self._express = {name: getattr(px.defaults, name) for name in px.defaults.__slots__}
@@ -226,9 +230,9 @@ class Process:
         """Puts everything back; what can be seen to be as it was costs nothing."""
         self._interpreter()
         self._system()
-        if not _same(mpl.rcParams, self._plotting):
-            dict.update(mpl.rcParams, self._plotting)
-        for name, value in _options(pandas_config._global_config):
+        if not _same(cast(Namespace, mpl.rcParams), self._plotting):
+            dict.update(cast(Namespace, mpl.rcParams), self._plotting)
+        for name, value in _options(_pandas_options):
             if value is not self._pandas.get(name):
                 with warnings.catch_warnings(action="ignore"):
                     pd.set_option(name, self._pandas[name])
@@ -246,17 +250,17 @@ class Process:
     def _interpreter(self) -> None:
         sys.settrace(None)
         sys.setprofile(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
         threading.setprofile(None)
         threading.excepthook = threading.__excepthook__
         sys.setrecursionlimit(self._recursion)
         sys.setswitchinterval(self._switch)
         for known, saved in self._paths:
             if known != saved:
-                known[:] = saved  # type: ignore[index]
+                known[:] = saved
         if warnings.filters != self._filters:
             warnings.resetwarnings()
-            warnings.filters[:] = self._filters  # type: ignore[index]
+            cast(list[Any], warnings.filters)[:] = self._filters
         enabled, threshold, callbacks = self._gc
         gc.callbacks[:] = callbacks
         gc.set_debug(0)

@@ -101,7 +101,7 @@ def notebook_process() -> "Iterator[subprocess.Popen[str]]":
 
 
 @pytest.fixture(scope="session")
-def orders(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+def order_rows(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Two hundred orders; also a Parquet file, whose path is in `attrs`."""
     rows = range(200)
     frame = pd.DataFrame(
@@ -120,7 +120,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 @pytest.fixture
 def open_notebook(
-    notebook_process: "subprocess.Popen[str]", tmp_path: Path, orders: pd.DataFrame
+    notebook_process: "subprocess.Popen[str]", tmp_path: Path, order_rows: pd.DataFrame
 ) -> Iterator[Callable[[], NotebookClient]]:
     """Opens notebooks of their own, over customers and (current) orders."""
     other = tmp_path / "customers.parquet"
@@ -130,7 +130,7 @@ def open_notebook(
     opened: list[NotebookClient] = []
 
     def open_one() -> NotebookClient:
-        tables = {"our customers": other, "customers": other, "orders": orders.attrs["path"]}
+        tables = {"our customers": other, "customers": other, "orders": order_rows.attrs["path"]}
         opened.append(NotebookClient(notebook_process, folder, tables))
         return opened[-1]
 

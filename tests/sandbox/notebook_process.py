@@ -1,8 +1,7 @@
-"""A process with notebooks in it, asked line by line: resetting would harm the process that runs the tests."""
+"""A process with notebooks in it, asked line by line: resetting would harm the process of the tests."""
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

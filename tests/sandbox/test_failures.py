@@ -26,7 +26,7 @@ NEAR = [
      "There is no column 'regin' in the data of the figure.", "region"),
     ("con.sql('SELECT revnue FROM orders')", "BinderException", "revnue", "revenue"),
     ("con.sql('SELECT * FROM order_s')", "CatalogException", "no table 'order_s' in SQL", "orders"),
-    ("open('orders.csv')", "FileNotFoundError", "There is no file 'orders.csv' in the current folder", "orders"),
+    ("open('orders.csv')", "FileNotFoundError", "There is no file 'orders.csv' in the current", "orders"),
     ("import skleern", "ModuleNotFoundError", "nothing can be installed here", "sklearn"),
     ("import statistcs", "ModuleNotFoundError", "There are pandas, numpy, duckdb", None),
 ]  # fmt: skip
@@ -52,12 +52,12 @@ def test_a_plain_missing_key(notebook: NotebookClient) -> None:
 
 
 REFUSED = [
-    ("raise PermissionError(13, 'Permission denied', '/etc/passwd')", "Files outside the current folder cannot be"),
+    ("raise PermissionError(13, 'Permission denied', '/etc/passwd')", "Files outside the current folder"),
     ("raise PermissionError(1, 'Operation not permitted')", "The system does not allow this here"),
     ("import socket\nsocket.getaddrinfo('no.invalid', 80, socket.AF_INET, 99)", "There is no network here."),
     ("import subprocess\nsubprocess.run([''])", ""),
     ("raise MemoryError", "There is not enough memory for this."),
-    ("con.execute('SET memory_limit = \"1MB\"').execute('SELECT list(i) FROM range(9000000) t(i)').fetchall()",
+    ("con.execute('SET memory_limit=\"1MB\"').execute('SELECT list(i) FROM range(9999999) t(i)').fetchone()",
      "There is not enough memory for this."),
     ("con.sql(\"FROM 'https://localhost/a.csv'\")", "There is no network here."),
     ("con.sql(\"FROM '/nowhere/a.parquet'\")", "Only files in the current folder can be read or written"),
@@ -79,7 +79,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("code", "message"), REFUSED)
-def test_whatever_is_raised_is_a_failure_with_advice(notebook: NotebookClient, code: str, message: str) -> None:
+def test_whatever_is_raised_is_a_failure_with_advice(
+    notebook: NotebookClient, code: str, message: str
+) -> None:
     failure = notebook.failure(code)
     assert message in failure.message
     assert len(failure.message) <= 2_100 and len(failure.trace) <= 4_100
@@ -105,7 +107,9 @@ def test_the_trace_names_lines_of_earlier_code(notebook: NotebookClient) -> None
 
 
 def test_only_the_last_of_chained_errors(notebook: NotebookClient) -> None:
-    failure = notebook.failure("try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise ValueError('two') from e")
+    failure = notebook.failure(
+        "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise ValueError('two') from e"
+    )
     assert (failure.type, failure.line) == ("ValueError", 4) and "ZeroDivision" not in failure.trace
 
 

@@ -36,9 +36,9 @@ def test_a_class_of_the_code_can_be_a_dataclass_and_be_copied(notebook: Notebook
     assert notebook.value(code) is True
 
 
-def test_numbers_are_those_of_pandas(notebook: NotebookClient, orders: pd.DataFrame) -> None:
+def test_numbers_are_those_of_pandas(notebook: NotebookClient, order_rows: pd.DataFrame) -> None:
     found = notebook.frame("orders.groupby('region').agg({'revenue': ['sum', 'mean'], 'quantity': 'max'})")
-    expected = orders.groupby("region").agg({"revenue": ["sum", "mean"], "quantity": "max"})
+    expected = order_rows.groupby("region").agg({"revenue": ["sum", "mean"], "quantity": "max"})
     assert list(found.columns) == ["region", "revenue sum", "revenue mean", "quantity max"]
     assert list(found["region"]) == list(expected.index)
     np.testing.assert_array_equal(found.iloc[:, 1:].astype(float), expected.astype(float))
@@ -76,7 +76,7 @@ def test_data_is_loaded_only_when_named(notebook: NotebookClient) -> None:
 def test_names_of_any_kind_are_reached(notebook: NotebookClient) -> None:
     assert notebook.value("', '.join(tables)") == "our customers, customers, orders"
     assert notebook.frame("tables['our customers']")["id"].tolist() == [1, 2, 3]
-    assert notebook.frame('con.sql(\'SELECT max(id) AS m FROM "our customers"\')')["m"].tolist() == [3]
+    assert notebook.frame("con.sql('SELECT max(id) AS m FROM \"our customers\"')")["m"].tolist() == [3]
     assert notebook.failure("tables['customer']").suggestions[0] == "customers"
     notebook.tables["sum"] = notebook.tables["customers"]
     assert notebook.value("sum([1, 2]) + len(tables['sum'])") == 6
@@ -90,7 +90,9 @@ def test_changed_data_is_loaded_again_with_a_note(notebook: NotebookClient, tmp_
     outcome = notebook.run("int(customers['id'].sum())", {"customers": newer})
     assert outcome.outputs == [ValueOutput("", 9)]
     assert outcome.notes == ["customers was loaded again: its data has changed."]
-    assert notebook.run("con.sql('SELECT sum(id) FROM customers').fetchall()[0][0]", {"customers": newer}).outputs
+    assert notebook.run(
+        "con.sql('SELECT sum(id) FROM customers').fetchall()[0][0]", {"customers": newer}
+    ).outputs
 
 
 def test_changes_in_place_stay(notebook: NotebookClient) -> None:
@@ -116,17 +118,19 @@ def test_an_unfinished_result_does_not_stop_the_next_run(notebook: NotebookClien
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_no_thread_is_left_between_runs(notebook: NotebookClient) -> None:
-    before = len(notebook.rest())
+def test_no_thread_is_left_between_runs(notebook: NotebookClient, order_rows: pd.DataFrame) -> None:
+    notebook.run("con")
+    before = notebook.rest()
+    assert [name for name in before if "jemalloc" not in name] == before[:1]
     code = (
         "import duckdb\nother = duckdb.connect()\nother.execute('SET threads = 4')\n"
         "con.execute('SET threads = 5')\nduckdb.sql('SELECT sum(revenue) FROM orders').fetchall()\n"
         "other.execute('SELECT count(*) FROM range(3_000_000)').fetchall()[0][0]"
     )
     assert notebook.value(code) == 3_000_000
-    assert len(notebook.rest()) == before
+    assert notebook.rest() == before
     forked = notebook.run_forked("con.sql('SELECT sum(quantity)::INT FROM orders').fetchall()[0][0]")
-    assert forked.outputs == [ValueOutput("", 596)]
+    assert forked.outputs == [ValueOutput("", int(order_rows["quantity"].sum()))]
     assert notebook.value("con.sql(\"SELECT current_setting('threads')\").fetchall()[0][0]") == 2
 
 
@@ -161,9 +165,7 @@ def test_the_last_expression_is_shown_once_and_not_after_a_semicolon(notebook: N
     assert notebook.run("1 + 1;").outputs == []
     assert notebook.run("'ä;' + 'b'").outputs == [ValueOutput("", "ä;b")]
     assert notebook.run("None").outputs == [] == notebook.run("").outputs
-    assert [item.title for item in notebook.run("a, b = 1, 2\na, b").outputs if isinstance(item, ValueOutput)] == [
-        "a", "b",
-    ]  # fmt: skip
+    assert notebook.run("a, b = 1, 2\na, b").outputs == [ValueOutput("a", 1), ValueOutput("b", 2)]
 
 
 def test_plotly_figures_are_small_json(notebook: NotebookClient) -> None:
@@ -183,7 +185,9 @@ def test_a_figure_that_is_only_assigned_is_shown(notebook: NotebookClient) -> No
 
 
 def test_open_matplotlib_figures_are_shown_and_closed(notebook: NotebookClient) -> None:
-    code = "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.plot([1, 2])\nax.set_title('A line')"
+    code = (
+        "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.plot([1, 2])\nax.set_title('A line')"
+    )
     (output,) = notebook.run(code).outputs
     assert isinstance(output, ImageOutput) and output.title == "A line"
     assert notebook.value("len(plt.get_fignums())") == 0
@@ -223,7 +227,8 @@ def test_a_flood_is_kept_at_both_ends(notebook: NotebookClient) -> None:
 
 
 PATCHES = [
-    ("import builtins\nbuiltins.len = lambda x: 0\nbuiltins.mine = 1", "len([1]) + ('mine' in dir(builtins))"),
+    ("import builtins\nbuiltins.len = lambda x: 0\nbuiltins.mine = 1",
+     "len([1]) + ('mine' in dir(builtins))"),
     ("import builtins\nfor n in ('print', 'isinstance', 'getattr', 'dict', 'map', 'all', 'type'): "
      "setattr(builtins, n, None)", "int(isinstance(1, int))"),
     ("import json\njson.dumps = None\ndel json.loads", "json.loads(json.dumps(1))"),
@@ -236,20 +241,22 @@ PATCHES = [
      "import json\nint('invented' not in sys.modules and json.dumps(1))"),
     ("import sys\nsys.setrecursionlimit(99999)\nsys.path.insert(0, 'x')\nsys.excepthook = None",
      "int(sys.getrecursionlimit() == 1000 and 'x' not in sys.path and sys.excepthook is not None)"),
-    ("import os\nos.mkdir('deep')\nos.chdir('deep')\nos.environ['A'] = 'b'", "int(not os.getcwd().endswith('deep'))"
-     " - ('A' in os.environ)"),
-    ("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)", "int(signal.getsignal(15) == signal.SIG_DFL)"),
-    ("import warnings\nwarnings.simplefilter('error')", "import warnings\nwarnings.warn('a', stacklevel=2)\n1"),
-    ("import decimal, locale\ndecimal.getcontext().prec = 2", "int(str(decimal.Decimal(1) / 3) == '0.' + '3' * 28)"),
-    ("import numpy as np\nnp.seterr(all='raise')\nnp.mean = None", "int(np.isinf(np.float64(1) / 0) + 0 * np.mean([1]))"),
+    ("import os\nos.mkdir('deep')\nos.chdir('deep')\nos.environ['A'] = 'b'",
+     "int(not os.getcwd().endswith('deep')) - ('A' in os.environ)"),
+    ("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)",
+     "int(signal.getsignal(15) == signal.SIG_DFL)"),
+    ("import warnings\nwarnings.simplefilter('error')", "warnings.warn('a', stacklevel=2)\n1"),
+    ("import decimal\ndecimal.getcontext().prec = 2", "int(str(decimal.Decimal(1) / 3) == '0.' + '3' * 28)"),
+    ("import numpy as np\nnp.seterr(all='raise')\nnp.mean = None",
+     "int(np.isinf(np.float64(1) / 0) + 0 * np.mean([1]))"),
     ("import gc\ngc.disable()", "int(gc.isenabled())"),
     ("import sys\nsys.settrace(lambda *a: None)", "int(sys.gettrace() is None)"),
-    ("import atexit\natexit.register(print, 1)\nn = atexit._ncallbacks()", "n - atexit._ncallbacks()"),
+    ("import atexit\natexit.register(print, 1)\nn = atexit._ncallbacks()", "int(atexit._ncallbacks() < n)"),
     ("import matplotlib.pyplot as plt\nplt.rcParams['figure.dpi'] = 7\nplt.style.use('ggplot')",
      "int(plt.rcParams['figure.dpi'] == 100)"),
-    ("import plotly.express as px, plotly.io as pio\npx.defaults.width = 3\npio.templates.default = 'plotly_dark'",
+    ("import plotly.express as px, plotly.io as pio\npx.defaults.width = 3\npio.templates.default = None",
      "int(px.defaults.width is None and pio.templates.default == 'page')"),
-    ("import sandbox.frames, sandbox.outputs\nsandbox.frames.table = None\nsandbox.outputs.Outputs.show = None", "1"),
+    ("import sandbox.frames, sandbox.outputs as o\nsandbox.frames.table = 3\no.Outputs.show = 3", "1"),
     ("import sys\nsys.stdout = sys.stderr = None", "print('x')\n1"),
 ]  # fmt: skip
 

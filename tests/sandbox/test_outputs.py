@@ -17,7 +17,15 @@ import pytest
 from sandbox import outputs
 from sandbox.figures import png
 from sandbox.frames import table
-from sandbox.outcome import FigureOutput, ImageOutput, Output, RunOutcome, TableOutput, TextOutput, ValueOutput
+from sandbox.outcome import (
+    FigureOutput,
+    ImageOutput,
+    Output,
+    RunOutcome,
+    TableOutput,
+    TextOutput,
+    ValueOutput,
+)
 from sandbox.outputs import Outputs
 from sandbox.table import Table
 
@@ -64,7 +72,8 @@ TYPED: list[tuple[Any, str, list[Any]]] = [
     (pd.Series([dt.datetime(2024, 2, 29, 1), None]), "TIMESTAMP", [dt.datetime(2024, 2, 29, 1), None]),
     (pd.Series(pd.date_range("2024-01-01", periods=1, tz="Europe/Berlin")), "TIMESTAMP WITH TIME ZONE",
      [dt.datetime(2023, 12, 31, 23, tzinfo=dt.UTC)]),
-    (pd.Series([dt.timedelta(days=-1, seconds=5), None]), "INTERVAL", [dt.timedelta(days=-1, seconds=5), None]),
+    (pd.Series([dt.timedelta(days=-1, seconds=5), None]), "INTERVAL",
+     [dt.timedelta(days=-1, seconds=5), None]),
     (pd.Series(pd.period_range("2024-01", periods=2, freq="M")), "VARCHAR", ["2024-01", "2024-02"]),
     (pd.Series(pd.interval_range(0, 2)), "VARCHAR", ["(0, 1]", "(1, 2]"]),
     (pd.Series([1 + 2j]), "VARCHAR", ["(1+2j)"]),
@@ -109,7 +118,9 @@ def test_an_index_that_means_something_stays() -> None:
 
 
 def test_labels_become_names_that_can_be_told_apart() -> None:
-    levels = pd.DataFrame([[1, 2, 3]], columns=pd.MultiIndex.from_tuples([("r", "sum"), ("r", 2024), ("q", "")]))
+    levels = pd.DataFrame(
+        [[1, 2, 3]], columns=pd.MultiIndex.from_tuples([("r", "sum"), ("r", 2024), ("q", "")])
+    )
     assert list(columns(levels)) == ["r sum", "r 2024", "q"]
     odd = pd.DataFrame([[1] * 6], columns=["x", "x", 1, 1.0, pd.Timestamp("2024-05-01"), None])
     assert list(columns(odd)) == ["x", "x_2", "1", "1_2", "2024-05-01", "column"]
@@ -170,7 +181,8 @@ def test_relations_keep_the_types_of_the_database() -> None:
 
 
 VALUES: list[tuple[Any, Any]] = [
-    (3, 3), (True, True), (np.bool_(False), False), (np.int64(4), 4), (np.float32(0.5), 0.5), (math.nan, "nan"),
+    (3, 3), (True, True), (np.bool_(False), False), (np.int64(4), 4), (np.float32(0.5), 0.5),
+    (math.nan, "nan"),
     (math.inf, "inf"), (Decimal("2.50"), 2.5), (Decimal("1") / 3, str(Decimal("1") / 3)), ("text", "text"),
     (dt.date(2024, 2, 29), "2024-02-29"), (pd.Timestamp("2024-01-01 10:00"), "2024-01-01T10:00:00"),
     (np.datetime64("2024-01-01"), "2024-01-01"), (dt.timedelta(hours=1), "1:00:00"), (1 + 2j, "(1+2j)"),
