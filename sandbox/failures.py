@@ -290,6 +290,8 @@ def _system(error: OSError, run: Run) -> Advice:
     if isinstance(error, FileNotFoundError) and error.filename is not None:
         found = _datasets_like(str(error.filename), run)
         return f"There is no file {str(error.filename)!r} in the current folder; {run.data}.", found
+    if refused and error.filename is not None and "/" not in str(error.filename):
+        return "The current folder takes plain files only: no folders, no links.", []
     if refused and error.filename is not None:
         outside = "Files outside the current folder cannot be opened"
         return f"{outside}; {run.data}.", _datasets_like(str(error.filename), run)

@@ -13,6 +13,7 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any
 
+import joblib
 import plotly.express as px
 
 from sandbox import cells, connections, failures, figures
@@ -178,6 +179,8 @@ def prepare() -> Libraries:
     figures.prepare(Hooks.show_figure, Hooks.show_open)
     connections.prepare()
     warnings.formatwarning = _short_warning
+    # With n_jobs, scikit-learn asks for semaphores and processes, which a locked process does not get.
+    joblib.parallel_config(backend="sequential")
     return Libraries()
 
 

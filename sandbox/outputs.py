@@ -44,16 +44,20 @@ class Outputs:
         self.items: list[Wire] = []
         self.notes: list[str] = []
         self._left_out = 0
+        self._shown: list[tuple[Any, Wire]] = []
+        """Objects with the form they had when they were shown."""
 
     def show(self, value: Any, title: str = "", name: str = "", again: bool = True) -> None:
-        """Adds a value in the form that suits it; with `again` False nothing that is shown already.
+        """Adds a value in the form that suits it; with `again` False not one that is shown as it is now.
 
         `title` comes before a title that a figure has itself, `name` after it.
         """
-        for item in self._forms(value, title):
+        for shown, item in self._forms(value, title):
             item["title"] = item["title"] or _title(name)
-            if not again and any(_same(item, before) for before in self.items):
+            if not again and any(shown is known and _same(item, before) for known, before in self._shown):
                 continue
+            if item["kind"] != "value":
+                self._shown.append((shown, item))
             if len(self.items) < MAX_OUTPUTS:
                 self.items.append(item)
             else:
@@ -72,18 +76,18 @@ class Outputs:
                 f"{self._left_out} more outputs were left out: at most {MAX_OUTPUTS} are shown."
             )
 
-    def _forms(self, value: Any, title: str) -> Iterator[Wire]:
+    def _forms(self, value: Any, title: str) -> Iterator[tuple[Any, Wire]]:
         if value is None:
             return
         if found := figures.matplotlib_figures(value):
             for figure in found:
-                yield self._image(figure, title)
+                yield figure, self._image(figure, title)
             return
         if isinstance(value, dict) and value and any(_is_frame(item) for item in value.values()):
             for name, item in value.items():
                 yield from self._forms(item, str(name))
             return
-        yield self._form(value, title)
+        yield value, self._form(value, title)
 
     def _image(self, figure: Any, title: str) -> Wire:
         name = title or figures.matplotlib_title(figure)

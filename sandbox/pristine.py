@@ -33,13 +33,11 @@ import plotly.io as pio
 MODULES = (
     "ast", "base64", "collections", "contextlib", "copy", "csv", "datetime", "decimal", "functools", "gc",
     "glob", "hashlib", "importlib", "inspect", "io", "itertools", "json", "json.decoder", "json.encoder",
-    "linecache",
-    "logging", "math", "operator", "os", "pathlib", "pickle", "posixpath", "random", "re", "shutil", "signal",
-    "statistics", "string", "struct", "sys", "tempfile", "textwrap", "threading", "time", "traceback",
-    "types", "typing", "uuid", "warnings", "duckdb", "matplotlib", "matplotlib.figure", "matplotlib.pyplot",
-    "numpy",
-    "numpy.linalg", "numpy.random", "pandas", "pandas.api.types", "plotly.express", "plotly.graph_objects",
-    "plotly.io", "plotly.subplots", "plotly.utils", "pyarrow", "scipy.stats", "seaborn", "sklearn",
+    "linecache", "logging", "math", "operator", "os", "pathlib", "pickle", "posixpath", "random", "re",
+    "shutil", "signal", "statistics", "string", "struct", "sys", "tempfile", "textwrap", "threading", "time",
+    "traceback", "types", "typing", "uuid", "warnings", "duckdb", "matplotlib", "matplotlib.figure",
+    "matplotlib.pyplot", "numpy", "numpy.linalg", "numpy.random", "pandas", "pandas.api.types",
+    "plotly.express", "plotly.graph_objects", "plotly.io", "plotly.subplots", "plotly.utils", "pyarrow", "scipy.stats", "seaborn", "sklearn",
     "statsmodels.api", "statsmodels.formula.api",
 )  # fmt: skip
 CLASSES = (

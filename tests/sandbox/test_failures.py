@@ -53,6 +53,7 @@ def test_a_plain_missing_key(notebook: NotebookClient) -> None:
 
 REFUSED = [
     ("raise PermissionError(13, 'Permission denied', '/etc/passwd')", "Files outside the current folder"),
+    ("raise PermissionError(13, 'Permission denied', 'folder')", "The current folder takes plain files only"),
     ("raise PermissionError(1, 'Operation not permitted')", "The system does not allow this here"),
     ("import socket\nsocket.getaddrinfo('no.invalid', 80, socket.AF_INET, 99)", "There is no network here."),
     ("import subprocess\nsubprocess.run([''])", ""),

@@ -165,7 +165,10 @@ def test_the_last_expression_is_shown_once_and_not_after_a_semicolon(notebook: N
     assert notebook.run("1 + 1;").outputs == []
     assert notebook.run("'ä;' + 'b'").outputs == [ValueOutput("", "ä;b")]
     assert notebook.run("None").outputs == [] == notebook.run("").outputs
-    assert notebook.run("a, b = 1, 2\na, b").outputs == [ValueOutput("a", 1), ValueOutput("b", 2)]
+    assert notebook.run("a, b = 1, 1\na, b").outputs == [ValueOutput("a", 1), ValueOutput("b", 1)]
+    assert len(notebook.run("one, two = orders.head(1), orders.head(1)\none, two").outputs) == 2
+    assert len(notebook.run("show(one)\none").outputs) == 1
+    assert len(notebook.run("show(one)\none['quantity'] = 7\none").outputs) == 2
 
 
 def test_plotly_figures_are_small_json(notebook: NotebookClient) -> None:
@@ -271,6 +274,15 @@ def test_a_patch_before_a_failure_does_not_stay_either(notebook: NotebookClient)
     failure = notebook.failure("import builtins\nbuiltins.str = builtins.len = None\n1 / 0")
     assert (failure.type, failure.line) == ("ZeroDivisionError", 3)
     assert notebook.value("len(str(12))") == 2
+
+
+def test_many_jobs_run_one_after_the_other(notebook: NotebookClient) -> None:
+    code = (
+        "import os, threading\nfrom joblib import Parallel, delayed, effective_n_jobs\n"
+        "where = Parallel(n_jobs=4)(delayed(lambda: (os.getpid(), threading.get_ident()))() for _ in '12')\n"
+        "set(where) == {(os.getpid(), threading.get_ident())}, effective_n_jobs(-1)"
+    )
+    assert notebook.run(code).outputs == [ValueOutput("", True), ValueOutput("", 1)]
 
 
 def test_unfinished_threads_are_told(notebook: NotebookClient) -> None:
