@@ -37,7 +37,8 @@ MODULES = (
     "shutil", "signal", "statistics", "string", "struct", "sys", "tempfile", "textwrap", "threading", "time",
     "traceback", "types", "typing", "uuid", "warnings", "duckdb", "matplotlib", "matplotlib.figure",
     "matplotlib.pyplot", "numpy", "numpy.linalg", "numpy.random", "pandas", "pandas.api.types",
-    "plotly.express", "plotly.graph_objects", "plotly.io", "plotly.subplots", "plotly.utils", "pyarrow", "scipy.stats", "seaborn", "sklearn",
+    "plotly.express", "plotly.graph_objects", "plotly.io", "plotly.subplots", "plotly.utils",
+    "pyarrow", "scipy.stats", "seaborn", "sklearn",
     "statsmodels.api", "statsmodels.formula.api",
 )  # fmt: skip
 CLASSES = (
