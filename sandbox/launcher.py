@@ -190,7 +190,6 @@ class Launcher:
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
                     env=environment(),
                     cwd=tempfile.gettempdir(),
                     start_new_session=True,

@@ -15,6 +15,7 @@ import selectors
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -151,9 +152,16 @@ class Warm:
         with contextlib.suppress(OSError):
             told.sendall(f"pid {pid}".encode())
 
-    @staticmethod
-    def _calling(work: Callable[[Group], None], group: Group) -> Callable[[], None]:
-        return lambda: work(group)
+    def _calling(self, work: Callable[[Group], None], group: Group) -> Callable[[], None]:
+        def call() -> None:
+            try:
+                work(group)
+            except Exception:
+                # One conversation's trouble must not be everybody's end.
+                traceback.print_exc()
+                self._end(group)
+
+        return call
 
     def _told(self, group: Group) -> None:
         """What the app says about a group; the end of its socket is the end of the group."""
@@ -200,7 +208,8 @@ class Warm:
 
     def _forking(self, group: Group) -> None:
         """A process of the group asks to fork: at most once for each permit, and then it is the only one."""
-        assert group.notices is not None
+        if group.notices is None:  # ended a moment ago
+            return
         asked = group.notices.next()
         if asked is None:
             if group.notices.closed:
@@ -230,6 +239,8 @@ class Warm:
 
     def _end(self, group: Group) -> None:
         """Kills whatever the group is."""
+        if group.socket.fileno() < 0:
+            return
         if not group.gone:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group.leader, signal.SIGKILL)
