@@ -93,6 +93,9 @@ class Worker:
         """Whether the process of the last call has said that its run is over."""
         self._turn = threading.Lock()
         self._stopped = threading.Event()
+        self._in_cell = False
+        """Whether the notebook is at a call; a stop kills nothing else of it."""
+        self._cell_lock = threading.Lock()
 
     def query(
         self,
@@ -206,7 +209,10 @@ class Worker:
         if engine is not None:
             engine.kill()
         if notebook is not None:
-            notebook.tell(DROP)
+            with self._cell_lock:
+                if not self._in_cell:
+                    return
+                notebook.tell(DROP)
             if not self._turn.acquire(timeout=LEAVING_SECONDS):
                 # It did not come back from the run, so the variables are lost to a new process.
                 notebook.kill()
@@ -277,6 +283,7 @@ class Worker:
                 failure = self._cell(cell.code, paths, timeout).failure
                 reason = "" if failure is None else f"{failure.type}: {failure.message}"
             except (errors.WorkerStopped, errors.WorkerDied):
+                self._end_notebook()
                 raise
             except errors.SandboxError as error:
                 reason = str(error)
@@ -289,10 +296,19 @@ class Worker:
         process = self._notebook
         assert process is not None
         process.tell(BUSY)
+        with self._cell_lock:
+            self._in_cell = True
         try:
             call = {"do": "run", "code": code, "tables": paths}
             outcome = self._ask(process, call, timeout, RunOutcome.from_json)
+            with self._cell_lock:
+                self._in_cell = False
+            # It ended, and then the stop came.
+            if self._stopped.is_set():
+                raise errors.WorkerStopped(STOPPED)
         except BaseException as error:
+            with self._cell_lock:
+                self._in_cell = False
             if isinstance(error, errors.WorkerDied) and not self._died:
                 # Whatever it sent, nothing it sends can be understood any more.
                 self._end_notebook()

@@ -1,4 +1,4 @@
-"""Somebody's code in a conversation's notebook: variables, failures, stops, limits, files, and what is left."""
+"""Somebody's code in a notebook: variables, failures, stops, limits, files, and what is left."""
 
 import contextlib
 import os
@@ -136,6 +136,13 @@ def test_stop_ends_a_run_at_once_and_keeps_the_variables(code: str, talk: Conver
     assert talk.value("kept") == 7
 
 
+def test_a_stop_while_nothing_runs_stops_nothing(talk: Conversation) -> None:
+    talk.run("kept = 7")
+    for _ in range(5):
+        talk.worker.kill()
+        assert talk.value("kept") == 7
+
+
 def test_a_run_that_takes_too_long_is_ended_and_keeps_the_variables(talk: Conversation) -> None:
     talk.run("kept = 7")
     begun = time.monotonic()
@@ -213,7 +220,8 @@ def test_threads_that_code_started_end_with_the_run(talk: Conversation) -> None:
 def test_an_error_in_an_earlier_answer_is_not_the_next_ones(talk: Conversation) -> None:
     forged = (
         "import os, json, struct\nanswer = json.dumps({'mark': 'x', 'ok': 1}).encode()\n"
-        "for pipe in range(3, 12):\n    try:\n        os.write(pipe, struct.pack('>Q', len(answer)) + answer)\n"
+        "for pipe in range(3, 12):\n    try:\n        os.write(pipe, struct.pack('>Q', len(answer)) "
+        "+ answer)\n"
         "    except OSError:\n        pass"
     )
     with pytest.raises(errors.WorkerDied, match="no answer"):
