@@ -1,7 +1,8 @@
-"""The agent tree: one root that follows the conversation's mode, behind one Runner.
+"""The agent tree: one root that follows the mode of the turn, behind one Runner.
 
-Direct mode is one agent with every tool: the fewest model calls. In the other mode a coordinator hands the
-question to the analysis agent or the visualization agent. `adk run agents` and `adk web .` load this file.
+Direct mode is one agent with every tool: the fewest model calls. In code mode a coordinator hands the
+question to the analysis agent or the visualization agent, which write Python besides calling tools.
+`adk run agents` and `adk web .` load this file.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -17,13 +18,16 @@ from google.adk.models.base_llm import BaseLlm
 from typing_extensions import override
 
 from agents.card import add_data_card
+from agents.executors import SandboxCodeExecutor
 from agents.models import choose_model
 from agents.settings import Settings
 from agents.tools.asking import find_values, query, rows, sql
 from agents.tools.looking import describe, distribution, missing, outliers, profile
+from agents.tools.programming import run_python
 from agents.tools.relating import compare, correlate, crosstab, trend
 from agents.tools.running import on_tool_error
 from agents.tools.showing import show
+from agents.turns import MODE_OF_TURN, ROOT
 from agents.workspace import workspace
 from storage.keys import SessionKey
 
@@ -37,23 +41,29 @@ DRAWING: list[Callable[..., Any]] = [show, query, find_values]
 
 
 class Assistant(BaseAgent):
-    """Hands each question to the direct agent or to the coordinator, by the conversation's mode."""
+    """Hands each question to the direct agent or to the coordinator."""
 
     direct: LlmAgent
     coordinator: LlmAgent
 
     @override
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
+        async for event in self._chosen(ctx).run_async(ctx):
+            yield event
+
+    def _chosen(self, ctx: InvocationContext) -> BaseAgent:
+        """By the turn's own mode, else the conversation's."""
         session = ctx.session
         key = SessionKey(session.app_name, session.user_id, session.id)
         conversation = workspace().store.conversations.get(key)
-        chosen = self.coordinator if conversation and conversation.mode == "code" else self.direct
-        async for event in chosen.run_async(ctx):
-            yield event
+        mode = session.state.get(MODE_OF_TURN) or (conversation.mode if conversation else "direct")
+        if mode != "code":
+            return self.direct
+        return self.coordinator
 
 
-def build_app(model: BaseLlm) -> App:
-    """The whole tree on one model."""
+def build_app(model: BaseLlm, *, code_blocks: bool = False) -> App:
+    """The whole tree on one model. With `code_blocks` it writes Python in its answer, else into a tool."""
 
     def agent(name: str, description: str, prompts: list[str], **rest: Any) -> LlmAgent:
         return LlmAgent(
@@ -67,20 +77,28 @@ def build_app(model: BaseLlm) -> App:
             **rest,
         )
 
+    code = [] if code_blocks else [run_python]
+    coding = ["code", "code_blocks" if code_blocks else "code_tool"]
+
+    def executor() -> SandboxCodeExecutor | None:
+        return SandboxCodeExecutor() if code_blocks else None
+
     direct = agent("direct_agent", "Answers directly with all tools.", ["direct"], tools=[*ANALYSES, show])
     analysis = agent(
         "analysis_agent",
         "Numbers, tables, statistics, comparisons, data quality, trends.",
-        ["direct", "analysis"],
-        tools=ANALYSES,
+        ["direct", "analysis", *coding],
+        tools=[*ANALYSES, *code],
+        code_executor=executor(),
         disallow_transfer_to_parent=True,
         disallow_transfer_to_peers=True,
     )
     visualization = agent(
         "visualization_agent",
         "Charts of every kind.",
-        ["direct", "visualization"],
-        tools=DRAWING,
+        ["direct", "visualization", *coding],
+        tools=[*DRAWING, *code],
+        code_executor=executor(),
         disallow_transfer_to_parent=True,
         disallow_transfer_to_peers=True,
     )
@@ -91,7 +109,7 @@ def build_app(model: BaseLlm) -> App:
         sub_agents=[analysis, visualization],
     )
     root = Assistant(
-        name="assistant",
+        name=ROOT,
         description="Answers questions about the user's data.",
         direct=direct,
         coordinator=coordinator,
@@ -103,7 +121,8 @@ def build_app(model: BaseLlm) -> App:
 def __getattr__(name: str) -> Any:
     """`app` and `root_agent` for ADK's commands, built when they are asked for."""
     if name in ("app", "root_agent"):
-        app = build_app(choose_model(Settings.load()).llm)
+        settings = Settings.load()
+        app = build_app(choose_model(settings).llm, code_blocks=settings.code_blocks)
         globals().update(app=app, root_agent=app.root_agent)
         return globals()[name]
     raise AttributeError(name)

@@ -9,20 +9,23 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from agents.artifacts import load
 from agents.settings import Settings
 from agents.turns import Turns
 from agents.verified import Verification
 from agents.workspace import close_workspace, open_workspace
 from analysis.engine import Engine
 from analysis.ingest import Progress, ingest
+from sandbox.isolation import Isolation
 from storage.conversations import Conversation
 from storage.datasets import Dataset
-from storage.errors import StorageError
+from storage.errors import NotFound, StorageError
 from storage.keys import SessionKey
 from storage.owners import Owner
+from storage.results import Result
 from storage.session_states import SessionState
 from storage.store import Store
 
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 APP_NAME = "agents"
+CODE_RUNS, VERIFY = "code_runs", "verify"
+"""Names in a conversation's metadata."""
+THREADS = 32
+"""For what blocks. A run of code holds one for up to a minute, and others must not wait for it."""
 SWEEP_SECONDS = 600.0
 WARM_UP = "import numpy, pandas; from scipy import stats\noutput = pandas.DataFrame({'ready': [1]})"
 
@@ -97,6 +104,42 @@ class Assistant:
     def set_mode(self, key: SessionKey, mode: str) -> None:
         """direct or code; the conversation is kept."""
         self.store.conversations.set_mode(key, mode)
+
+    @property
+    def isolation(self) -> Isolation:
+        """How code that a model or a person wrote is locked in here."""
+        return self.pool.isolation
+
+    @property
+    def can_run_at_gemini(self) -> bool:
+        """Whether the model can run its code at Google."""
+        return self.model is not None and self.model.kind == "gemini"
+
+    def code_runs(self, key: SessionKey) -> str:
+        """Where code of the model runs in code mode: here, or gemini for Gemini's own code execution."""
+        return "gemini" if self._metadata(key).get(CODE_RUNS) == "gemini" else "here"
+
+    def set_code_runs(self, key: SessionKey, where: str) -> None:
+        """Sets here or gemini. Raises ValueError for another word."""
+        if where not in ("here", "gemini"):
+            raise ValueError(f"Code runs here or at gemini, not {where!r}.")
+        self.store.conversations.set_metadata(key, **{CODE_RUNS: where})
+
+    def verify(self, key: SessionKey) -> bool:
+        """Whether answers in code mode have to pass checks."""
+        return self._metadata(key).get(VERIFY) is True
+
+    def set_verify(self, key: SessionKey, verify: bool) -> None:
+        """Sets whether they have to."""
+        self.store.conversations.set_metadata(key, **{VERIFY: verify})
+
+    def file(self, key: SessionKey, result: Result) -> bytes:
+        """The bytes of a result that is a file. Raises NotFound when they are not kept."""
+        name = result.output.get("artifact")
+        data = self._await(load(self.store.artifacts, key, name)) if name else None
+        if data is None:
+            raise NotFound(f"The file of {result.title} is no longer kept.")
+        return bytes(data)
 
     def datasets(self, key: SessionKey) -> list[Dataset]:
         """The conversation's datasets, the current one last."""
@@ -194,6 +237,7 @@ class Assistant:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
+        self._loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="agents"))
         self._loop.run_forever()
 
     async def _finish(self) -> None:
@@ -208,6 +252,10 @@ class Assistant:
         await asyncio.gather(*rest, return_exceptions=True)
         await asyncio.get_running_loop().shutdown_asyncgens()
         await asyncio.get_running_loop().shutdown_default_executor()
+
+    def _metadata(self, key: SessionKey) -> dict[str, Any]:
+        conversation = self.store.conversations.get(key)
+        return conversation.metadata if conversation else {}
 
     def _await(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self._submit(work).result()
@@ -243,7 +291,7 @@ def _open_model(settings: Settings, store: Store) -> "tuple[Runner, ModelChoice]
     advice.addFilter(lambda record: "context_cache_config" not in record.getMessage())
     choice = choose_model(settings)
     runner = Runner(
-        app=build_app(choice.llm),
+        app=build_app(choice.llm, code_blocks=settings.code_blocks),
         session_service=store.sessions,
         artifact_service=store.artifacts,
     )

@@ -30,6 +30,8 @@ NAMES = {
     "upload_limit_mb": ("UPLOAD_LIMIT_MB",),
     "turn_timeout_seconds": ("TURN_TIMEOUT_SECONDS",),
     "max_model_calls": ("MAX_MODEL_CALLS",),
+    "code_timeout_seconds": ("CODE_TIMEOUT_SECONDS",),
+    "code_blocks": ("CODE_BLOCKS",),
 }
 
 
@@ -64,6 +66,10 @@ class Settings(BaseModel):
     turn_timeout_seconds: float = Field(default=180, gt=0, allow_inf_nan=False)
     max_model_calls: int = Field(default=12, gt=0)
     """At most this many model calls in one turn; ADK would take 0 as without bound."""
+    code_timeout_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)
+    """Longest time for one run of Python."""
+    code_blocks: bool = False
+    """The model writes Python in fenced blocks instead of calling a tool with it."""
 
     @field_validator("gemini_base_url", "model_url")
     @classmethod

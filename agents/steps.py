@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from storage.results import RUN_PYTHON
+
 HANDOVER = "transfer_to_agent"
 NAMES = {
     "query": "Computing",
@@ -25,6 +27,9 @@ def label(tool: str, arguments: dict[str, Any]) -> str:
     if tool == HANDOVER:
         agent = str(arguments.get("agent_name", "")).replace("_", " ")
         return f"Handing over to the {agent}"
+    if tool == RUN_PYTHON:
+        title = " ".join(str(arguments.get("title") or "").split())
+        return f"Running Python: {title}" if title else "Running Python"
     if tool == "show":
         return f"Drawing a {arguments.get('kind', '')} chart{_of(arguments, 'y', 'x')}"
     words = NAMES.get(tool, tool)

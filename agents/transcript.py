@@ -1,12 +1,19 @@
 """From ADK's events to what a reader sees: text as it streams, steps, results, the error if any."""
 
+import json
 from typing import Any
 
 from google.adk.events.event import Event
 from google.genai import types
 
 from agents import model_errors, steps
+from agents.code_runs import parts_of
+from storage.results import RUN_PYTHON
 from storage.turns import TurnRecord
+
+# The agent whose code ran at Google, which is told in another way than a fenced block that ran here.
+AT_GOOGLE = "gemini_code_agent"
+CODE_BLOCK = "code block"
 
 
 class Transcript:
@@ -30,8 +37,11 @@ class Transcript:
         self.record.invocation_id = event.invocation_id or self.record.invocation_id
         self.structural = False
         if event.author != "user":
-            for part in (event.content.parts or []) if event.content else []:
+            parts = (event.content.parts or []) if event.content else []
+            for part in parts:
                 self._part(part, partial=bool(event.partial))
+            if event.author != AT_GOOGLE and not event.partial:
+                self._code_block(parts)
         if not event.partial:
             self._live = None
             if event.usage_metadata and event.usage_metadata.total_token_count:
@@ -73,6 +83,18 @@ class Transcript:
         self._steps[call.id or name] = step
         self.record.parts.append(step)
 
+    def _code_block(self, parts: list[types.Part]) -> None:
+        """A fenced block that is about to run, or what came of it."""
+        last = parts[-1] if parts else types.Part()
+        if last.executable_code:
+            if self._live is not None and not any(part.text for part in parts):
+                # All that was streamed was the block.
+                self.record.parts.remove(self._live)
+            self._call(types.FunctionCall(id=CODE_BLOCK, name=RUN_PYTHON))
+        elif last.code_execution_result:
+            response = _outcome(last.code_execution_result)
+            self._answer(types.FunctionResponse(id=CODE_BLOCK, name=RUN_PYTHON, response=response))
+
     def _answer(self, answer: types.FunctionResponse) -> None:
         self.structural = True
         step = self._steps.get(answer.id or answer.name or "")
@@ -81,5 +103,17 @@ class Transcript:
         if step is not None:
             detail = str(response.get("message") or response.get("error") or "") if failed else ""
             step |= {"status": "failed" if failed else "done", "detail": detail}
-        if response.get("result_id") and answer.name != "find_values":
+        if answer.name == RUN_PYTHON:
+            self.record.parts += parts_of(response)
+        elif response.get("result_id") and answer.name != "find_values":
             self.record.parts.append({"kind": "result", "id": response["result_id"]})
+
+
+def _outcome(result: types.CodeExecutionResult) -> dict[str, Any]:
+    """The JSON that the executor wrote; ADK put words around it."""
+    text = result.output or ""
+    try:
+        response, _ = json.JSONDecoder().raw_decode(text, max(text.find("{"), 0))
+    except ValueError:
+        return {"status": "error", "message": "The code gave nothing that can be read."}
+    return dict(response)

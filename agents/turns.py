@@ -19,17 +19,26 @@ from google.adk.telemetry.context import TelemetryConfig
 from google.genai import types
 
 from agents import model_errors
+from agents.artifacts import save
+from agents.reruns import part_of, run_again, tell
 from agents.saving import Saver
 from agents.settings import Settings
 from agents.transcript import Transcript
+from agents.workspace import workspace
+from sandbox.errors import SandboxError, WorkerStopped
 from sandbox.pool import WorkerPool
 from storage.errors import NotAllowed, NotFound, StorageError
 from storage.keys import SessionKey
+from storage.results import Result
 from storage.store import Store
 from storage.turns import TurnRecord, TurnRunning
 from storage.window import History
 
 logger = logging.getLogger(__name__)
+ROOT = "assistant"
+"""The root agent's name."""
+MODE_OF_TURN = "temp:mode"
+"""State of one turn: its mode."""
 STOP_SECONDS = 0.5
 CLOSE_SECONDS = 5.0
 QUESTIONS_REMEMBERED = 12
@@ -44,8 +53,14 @@ class TurnRefused(Exception):
 class RunningTurn:
     """A turn that is being answered; `record` is what there is so far."""
 
-    def __init__(self, record: TurnRecord) -> None:
+    def __init__(self, record: TurnRecord, *, verified: bool = False, rerun_of: str | None = None) -> None:
         self.record = record
+        self.verified = verified
+        """Whether the answer has to pass checks."""
+        self.rerun_of = rerun_of
+        """The result whose edited code is being run; None while a question is being answered."""
+        self.problem = ""
+        """Why edited code could not be run at all."""
         self.version = 0
         """Grows with every change."""
         self.done = False
@@ -95,8 +110,10 @@ class Turns:
         self._lock = threading.Lock()
         self._closed = False
 
-    def start(self, key: SessionKey, question: str) -> RunningTurn:
-        """Stores the question and begins the answer.
+    def start(
+        self, key: SessionKey, question: str, mode: str | None = None, verified: bool = False
+    ) -> RunningTurn:
+        """Stores the question and begins the answer, in the conversation's mode or in `mode`.
 
         Raises TurnRefused while another answer is being made in this session, at shutdown, for an empty
         question, and when the conversation was deleted; StorageError when it cannot be stored.
@@ -104,12 +121,35 @@ class Turns:
         if not question.strip():
             raise TurnRefused("Type a question first.")
         with self._lock:
-            if self._closed:
-                raise TurnRefused("The app is shutting down. Ask again when it is back.")
-            if key in self._running:
-                raise TurnRefused("An answer is still being made here. Wait for it, or stop it.")
-            running = self._running[key] = RunningTurn(self._store_question(key, question))
+            self._check_free(key)
+            record = self._store_question(key, question, mode)
+            running = self._running[key] = RunningTurn(record, verified=verified)
         self._submit(self._run(running))
+        return running
+
+    def rerun(self, key: SessionKey, turn_id: str, result_id: str, code: str) -> RunningTurn:
+        """Runs the edited code of a turn's result; what it gives becomes part of that turn.
+
+        Raises TurnRefused as `start` does, and when there is no such result or no code.
+        """
+        record = self._store.turns.get(key.user_id, turn_id)
+        result = self._store.results.get(key.user_id, result_id)
+        if record is None or result is None or record.key != key or result.key != key:
+            raise TurnRefused("This result is no longer stored.")
+        if record.status == "running" or part_of(record, result_id) is None:
+            raise TurnRefused("Code can be edited once its answer is complete.")
+        if not code.strip():
+            raise TurnRefused("There is no code to run.")
+        conversation = self._store.conversations.get(key)
+        if conversation is None or conversation.status == "expired":
+            raise TurnRefused("This conversation has expired. Renew it to go on.")
+        isolation = self._pool.isolation
+        if result.language == "python" and not isolation.runs_code:
+            raise TurnRefused(isolation.text)
+        with self._lock:
+            self._check_free(key)
+            running = self._running[key] = RunningTurn(record, rerun_of=result_id)
+        self._submit(self._run_edited(running, result, code))
         return running
 
     def running(self, key: SessionKey) -> RunningTurn | None:
@@ -161,13 +201,21 @@ class Turns:
             while not running.done and time.monotonic() < deadline:
                 running.wait(running.version, 0.1)
 
-    def _store_question(self, key: SessionKey, question: str) -> TurnRecord:
+    def _check_free(self, key: SessionKey) -> None:
+        if self._closed:
+            raise TurnRefused("The app is shutting down. Ask again when it is back.")
+        if (other := self._running.get(key)) is not None:
+            what = "An answer is still being made" if other.rerun_of is None else "Code is still running"
+            raise TurnRefused(f"{what} here. Wait for it, or stop it.")
+
+    def _store_question(self, key: SessionKey, question: str, mode: str | None) -> TurnRecord:
         conversation = self._store.conversations.get(key)
         if conversation is None:
             raise TurnRefused("This conversation no longer exists. Start a new one.")
         try:
             self._store.conversations.set_title_if_empty(key, title(question))
-            return self._store.turns.start(key, question, conversation.mode, self._label(), self._owner)
+            mode = mode or conversation.mode
+            return self._store.turns.start(key, question, mode, self._label(), self._owner)
         except NotFound:
             raise TurnRefused("This conversation was just deleted. Start a new one.") from None
         except (TurnRunning, NotAllowed) as error:
@@ -182,6 +230,8 @@ class Turns:
     async def _cancel_later(self, running: RunningTurn) -> None:
         if running.task is not None:
             await asyncio.wait({running.task}, timeout=STOP_SECONDS)
+            # Once more, for code that was about to begin when the first kill came.
+            self._pool.kill(running.record.key.session_id)
             running.task.cancel()
 
     async def _run(self, running: RunningTurn) -> None:
@@ -217,12 +267,37 @@ class Turns:
             user_id=key.user_id,
             session_id=key.session_id,
             new_message=types.Content(role="user", parts=[types.Part(text=record.question)]),
+            state_delta={MODE_OF_TURN: record.mode},
             run_config=self._run_config(),
             abort_signal=running.abort,
         ):
             transcript.take(event)
             saver.changed(urgent=transcript.structural)
             running.change()
+
+    async def _run_edited(self, running: RunningTurn, result: Result, code: str) -> None:
+        running.task = asyncio.current_task()
+        record, key = running.record, running.record.key
+        try:
+            version = await asyncio.to_thread(run_again, workspace(), record, result, code)
+            await asyncio.to_thread(self._store.turns.append_parts, record, version.parts)
+            record.parts += version.parts
+            running.change()
+            for artifact in version.artifacts:
+                await save(self._store.artifacts, key, artifact)
+            await tell(self._store.sessions, key, ROOT, result, code, version)
+        except (WorkerStopped, asyncio.CancelledError):
+            running.ending = running.ending or "interrupted"
+        except (SandboxError, StorageError, OSError, ValueError) as error:
+            logger.warning("edited code was not run or not stored: %s", error)
+            running.problem = str(error)
+        except Exception:
+            logger.exception("edited code could not be run")
+            running.problem = "The code could not be run."
+        finally:
+            with self._lock:
+                self._running.pop(key, None)
+            running.change(done=True)
 
     def _run_config(self) -> RunConfig:
         history = History(questions=QUESTIONS_REMEMBERED) if self._store.persistent else None

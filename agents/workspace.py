@@ -3,9 +3,11 @@
 The page opens it at start; `adk web` and `adk run` open it at the first use.
 """
 
+import asyncio
 import tempfile
 import threading
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from agents.settings import Settings
 from sandbox.pool import WorkerPool
@@ -27,6 +29,11 @@ class Workspace:
             expires_after=None if settings.expiry_hours is None else settings.expiry_hours * 3600,
         )
         self.pool = WorkerPool(folder=self.store.home / "workers")
+        self._code_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def code_lock(self, session_id: str) -> asyncio.Lock:
+        """Held while code of a session runs: each run builds on the one before."""
+        return self._code_locks.setdefault(session_id, asyncio.Lock())
 
     def close(self) -> None:
         """Ends the workers and closes the store."""

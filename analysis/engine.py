@@ -17,7 +17,7 @@ import duckdb
 import ibis
 from ibis.backends.sql.datatypes import DuckDBType
 
-from analysis.errors import BadQuery, LimitExceeded, UnknownColumn, UnknownDataset, nearest
+from analysis.errors import BadQuery, LimitExceeded, NoTable, UnknownColumn, UnknownDataset, nearest
 from sandbox import errors as sandbox_errors
 from sandbox.client import ProgramOutput, Worker
 from sandbox.table import Table
@@ -203,5 +203,7 @@ def engine_versions(language: str) -> dict[str, str]:
 
 
 def result_table(result: Result) -> Table:
-    """A stored result's table."""
+    """A stored result's table. Raises NoTable for one that is something else."""
+    if "table" not in result.output:
+        raise NoTable(f"{result.title} is no table, but of kind {result.kind}. Choose a table or a value.")
     return Table.from_json(result.output["table"])

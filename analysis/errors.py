@@ -72,6 +72,12 @@ class TooFew(AnalysisError):
     kind = "too_few_values"
 
 
+class NoTable(AnalysisError):
+    """The result has no table: a picture, a text or a file."""
+
+    kind = "no_table"
+
+
 class BadQuery(AnalysisError):
     """The engine refused the query."""
 

@@ -126,7 +126,8 @@ def renew_chat(me: Me, chat_id: ChatId) -> Chat:
 def stop_answer(me: Me, chat_id: ChatId) -> Stopping:
     """Ends the model's call and running code; what was found so far is kept."""
     found = me.chat(chat_id)
-    if not any(turn.status == "running" for turn in _turns(me, found)):
+    idle = me.assistant.turns.running(found.key) is None
+    if idle and not any(turn.status == "running" for turn in _turns(me, found)):
         return Stopping(stopping=False)
     me.assistant.turns.stop(found.key)
     return Stopping(stopping=True)
@@ -139,7 +140,7 @@ def stop_answer(me: Me, chat_id: ChatId) -> Stopping:
     responses=problems(404),
 )
 def get_result(me: Me, chat_id: ChatId, result_id: ResultId) -> ResultView:
-    """The table or figure with the code and the data it came from."""
+    """What was computed, with the code and the data it came from."""
     found = me.assistant.store.results.get(me.user_id, result_id)
     if found is None or found.key != me.key(chat_id):
         raise Refused(404, "You have no such result in this chat.")

@@ -85,7 +85,8 @@ class Uploaded(BaseModel):
 class Part(BaseModel):
     """A piece of an answer, in the order in which it came.
 
-    kind text: text. kind step: tool, label, status (running, done, failed), detail. kind result: id.
+    kind text: text. kind step: tool, label, status (running, done, failed), detail. kind result: id; of code
+    besides run, which outputs of one run share, failed if it did, and version_of when it was edited.
     """
 
     model_config = ConfigDict(
@@ -223,7 +224,7 @@ class ResultView(BaseModel):
 
     id: str
     chat_id: str
-    kind: str = Field(description="value, table, figure or model.")
+    kind: str = Field(description="value, table, figure, model, image, text or file.")
     title: str
     tool: str
     arguments: dict[str, Any]
@@ -232,7 +233,9 @@ class ResultView(BaseModel):
     code_sha256: str
     inputs: list[Input]
     output: dict[str, Any] = Field(
-        description="table: columns and rows; a figure has besides figure (Plotly's JSON) and alt (its text)."
+        description="table: columns and rows; figure: Plotly's JSON, with alt, its text; png: a picture in"
+        " base64, with alt; text; name, size and mime of a file that code wrote. printed: what code printed."
+        " failure of code that failed: type, message, line, trace, suggestions."
     )
     parents: list[str]
     engine: dict[str, str]
@@ -240,7 +243,7 @@ class ResultView(BaseModel):
     rows_total: int | None
     notes: list[str] = Field(description="What a reader must know: rows left out and why, ties, limits.")
     facts: dict[str, Any]
-    status: str
+    status: str = Field(description="ok or failed.")
     duration: float = Field(description="Seconds.")
     created_at: datetime
 

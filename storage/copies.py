@@ -19,6 +19,7 @@ from storage.database import Connection, Database
 from storage.errors import InvalidExport, StorageError
 from storage.event_cache import parse_event
 from storage.keys import SessionKey
+from storage.results import run_columns
 from storage.search import words_column
 from storage.window import marks_of
 
@@ -64,7 +65,7 @@ class ResultLine(_Record):
 
     id: str = Field(pattern=f"^{ID}$")
     invocation_id: str
-    kind: str = Field(pattern="^(value|table|figure|model)$")
+    kind: str = Field(pattern="^(value|table|figure|model|image|text|file)$")
     created_at: float
     record: dict[str, Any]
 
@@ -214,7 +215,10 @@ def _insert_result(
 ) -> None:
     record = cited(json.dumps(result.record, allow_nan=False))
     connection.execute(
-        "INSERT INTO results (id, session_key, position, invocation_id, kind, created_at, record)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (new_id, row_key, position, result.invocation_id, result.kind, result.created_at, record),
-    )
+        "INSERT INTO results (id, session_key, position, invocation_id, kind, created_at, record, run_id,"
+        " run_code) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new_id, row_key, position, result.invocation_id, result.kind, result.created_at, record,
+            *run_columns(result.record),
+        ),
+    )  # fmt: skip

@@ -10,6 +10,8 @@ from storage.database import Connection, Database
 from storage.keys import SessionKey
 
 OF_SESSION = "s.user_id = ? AND s.app_name = ? AND s.id = ?"
+RUN_PYTHON = "run_python"
+"""The tool whose results are outputs of somebody's Python."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Result:
     key: SessionKey
     invocation_id: str
     kind: str
-    """value (one row), table, figure or model."""
+    """value (one row), table, figure or model; image, text or file of somebody's Python."""
     title: str
     tool: str
     arguments: dict[str, Any]
@@ -39,7 +41,12 @@ class Result:
     code_sha256: str
     inputs: list[InputRef]
     output: dict[str, Any]
-    """{"table": typed table}; a figure has besides "figure" (Plotly JSON) and "alt" (its text)."""
+    """{"table": typed table}; a figure has besides "figure" (Plotly JSON) and "alt" (its text).
+
+    Of somebody's Python, a figure has no table; an image has "png" (base64) and "alt", a text "text", a file
+    "name", "artifact", "version", "size" (bytes) and "mime". The first output of a run has besides "printed"
+    if something was; one that failed has "failure".
+    """
     parents: list[str] = field(default_factory=list)
     engine: dict[str, str] = field(default_factory=dict)
     """Names of the engines with their versions."""
@@ -54,6 +61,14 @@ class Result:
     """Seconds."""
     created_at: float = 0.0
     """Unix seconds."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of somebody's Python that ended well."""
+
+    id: str
+    code: str
 
 
 class Results:
@@ -73,8 +88,8 @@ class Results:
             row_key = session_key(connection, result.key)
             connection.execute(
                 "INSERT INTO results (id, session_key, position, invocation_id, kind, created_at,"
-                " record) VALUES (?, ?, (SELECT coalesce(max(position), 0) + 1 FROM results"
-                " WHERE session_key = ?), ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                " record, run_id, run_code) VALUES (?, ?, (SELECT coalesce(max(position), 0) + 1 FROM results"
+                " WHERE session_key = ?), ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
                 (
                     result.id,
                     row_key,
@@ -83,6 +98,7 @@ class Results:
                     result.kind,
                     result.created_at,
                     record,
+                    *run_columns(fields),
                 ),
             )
 
@@ -104,10 +120,36 @@ class Results:
             (*_values(key), invocation_id),
         )
 
+    def runs(self, key: SessionKey) -> list[Run]:
+        """A session's runs of Python that ended well, oldest first."""
+        rows = self._database.read(
+            lambda c: c.execute(
+                "SELECT r.run_id, r.run_code FROM results r JOIN adk_sessions s ON s.key = r.session_key"
+                f" WHERE {OF_SESSION} AND r.run_id IS NOT NULL AND r.run_code IS NOT NULL"
+                " ORDER BY r.position",
+                _values(key),
+            ).fetchall(),
+            user=key.user_id,
+        )
+        return [Run(row["run_id"], row["run_code"]) for row in rows]
+
+    def failed_runs(self, key: SessionKey, invocation_id: str) -> int:
+        """How many runs of Python failed in one turn."""
+        count: int = self._database.read(
+            lambda c: c.execute(
+                "SELECT count(DISTINCT r.run_id) - count(r.run_code) FROM results r"
+                " JOIN adk_sessions s ON s.key = r.session_key"
+                f" WHERE {OF_SESSION} AND r.run_id IS NOT NULL AND r.invocation_id = ?",
+                (*_values(key), invocation_id),
+            ).fetchone()[0],
+            user=key.user_id,
+        )
+        return count
+
     def last(self, key: SessionKey) -> Result | None:
         """The newest result of a session that has a table."""
         found = self._select(
-            f"{OF_SESSION} AND r.kind IN ('value', 'table', 'figure')",
+            f"{OF_SESSION} AND (r.kind IN ('value', 'table') OR r.kind = 'figure' AND r.run_id IS NULL)",
             _values(key),
             "ORDER BY r.position DESC LIMIT 1",
         )
@@ -125,6 +167,15 @@ class Results:
             user=values[0],
         )
         return [_result(row) for row in rows]
+
+
+def run_columns(record: dict[str, Any]) -> tuple[str | None, str | None]:
+    """`run_id` and `run_code` of a result's row."""
+    arguments = record["arguments"]
+    if record["tool"] != RUN_PYTHON or not isinstance(arguments.get("run"), str):
+        return None, None
+    first = arguments.get("position") == 0 and record["status"] == "ok"
+    return arguments["run"], record["code"] if first else None
 
 
 def _values(key: SessionKey) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from storage.conversations import find_session, session_key, touch
 from storage.database import Connection, Database
-from storage.errors import StorageError
+from storage.errors import NotFound, StorageError
 from storage.jsonsafe import clean_text
 from storage.keys import SessionKey
 
@@ -35,7 +35,8 @@ class TurnRecord:
     """ADK's invocation; results of this turn carry the same one."""
     parts: list[dict[str, Any]] = field(default_factory=list)
     """In order: {"kind": "text", "text"}, {"kind": "step", "tool", "label", "status", "detail"},
-    {"kind": "result", "id"}. A step's status is running, done or failed."""
+    {"kind": "result", "id"}. A step's status is running, done or failed. A result of somebody's Python has
+    besides "run", and "failed" if it did; one that was edited and run again has "version_of"."""
     error: dict[str, Any] | None = None
     """{"kind", "message", "action"} of a failed turn."""
     tokens: int = 0
@@ -125,6 +126,25 @@ class TurnRecords:
             user=turn.key.user_id,
             patient=patient,
         )
+
+    def append_parts(self, turn: TurnRecord, parts: list[dict[str, Any]]) -> None:
+        """Adds to the parts of a turn that ended, whoever else adds to them. Raises NotFound."""
+
+        def append(connection: Connection) -> None:
+            row_key = session_key(connection, turn.key)
+            mine = (turn.id, row_key)
+            row = connection.execute(
+                "SELECT parts FROM turns WHERE id = ? AND session_key = ?", mine
+            ).fetchone()
+            if row is None:
+                raise NotFound("This question is no longer stored.")
+            connection.execute(
+                "UPDATE turns SET parts = ? WHERE id = ? AND session_key = ?",
+                (json.dumps([*json.loads(row["parts"]), *parts]), *mine),
+            )
+            touch(connection, row_key, time.time())
+
+        self._database.write(append, user=turn.key.user_id, patient=True)
 
     def get(self, user_id: str, turn_id: str) -> TurnRecord | None:
         """One of the user's turns by its id."""

@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 from typing import Any
 
 from google.adk.tools.base_tool import BaseTool
 from google.adk.tools.tool_context import ToolContext
-from google.genai import types
 from pydantic import BaseModel
 
+from agents.artifacts import Artifact, csv_of
 from agents.workspace import workspace
 from analysis.conditions import Condition
 from analysis.engine import Engine
 from analysis.errors import AnalysisError
-from analysis.present import frame, to_model
+from analysis.present import to_model
 from storage.errors import StorageError
 from storage.keys import SessionKey
 from storage.results import Result
@@ -87,13 +86,16 @@ def failure(kind: str, message: str, suggestions: list[str] | None = None) -> di
 
 async def keep_artifact(context: ToolContext, result: Result) -> str:
     """Saves the numbers as a CSV artifact, one more version each time; says when it could not."""
-    name = f"{re.sub(r'[^a-z0-9]+', '-', result.title.lower()).strip('-')[:60] or result.tool}.csv"
-    data = (await asyncio.to_thread(frame, result)).to_csv(index=False).encode()
+    return await keep(context, await asyncio.to_thread(csv_of, result))
+
+
+async def keep(context: ToolContext, artifact: Artifact) -> str:
+    """Saves one artifact; says when it could not."""
     try:
-        await context.save_artifact(name, types.Part.from_bytes(data=data, mime_type="text/csv"))
+        await context.save_artifact(artifact.name, artifact.part())
     except (OSError, ValueError) as error:
-        logger.warning("artifact %s was not saved: %s", name, error)
-        return "The copy of these numbers as a file could not be saved."
+        logger.warning("artifact %s was not saved: %s", artifact.name, error)
+        return f"{artifact.what} could not be saved."
     return ""
 
 
