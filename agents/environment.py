@@ -64,7 +64,12 @@ class SandboxEnvironment(BaseEnvironment):
             except (IsolationMissing, WorkerStopped) as error:
                 return ExecutionResult(exit_code=126, stderr=f"{error}\n")
         await self._keep(place, run)
-        return _as_command(run)
+        done = _as_command(run)
+        failure = run.outcome.failure
+        if failure is not None and failure.type == "NameError" and "\n" not in command.strip():
+            # A line such as `cat notes | head` is an expression of names to Python.
+            done.stderr += NO_SHELL
+        return done
 
     @override
     async def read_file(self, path: Path) -> bytes:

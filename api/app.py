@@ -8,7 +8,7 @@ from starlette.routing import compile_path
 
 from agents.assistant import Assistant
 from agents.settings import Settings
-from api import asking, chats, copies, datasets, docs_page, errors, health, openapi, runs
+from api import asking, chats, copies, datasets, docs_page, errors, files, health, openapi, runs
 from api.context import Context
 from api.gate import Gate
 from api.health import WorkerCheck
@@ -59,7 +59,7 @@ def create_api(
     )
     app.state.context = context = Context(assistant, settings, local=local)
     app.state.worker_check = WorkerCheck()
-    for part in (asking, chats, copies, datasets, runs, health, docs_page):
+    for part in (asking, chats, copies, files, datasets, runs, health, docs_page):
         app.include_router(part.router)
     errors.install(app)
     app.add_exception_handler(405, _method_not_allowed)

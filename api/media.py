@@ -9,6 +9,7 @@ from api.errors import Refused
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 ZIP = "application/zip"
+BYTES = "application/octet-stream"
 EVENTS = "text/event-stream"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Connection
+from storage.database import Connection, migrations
 from storage.errors import StoreUnavailable
 from storage.keys import SessionKey
 from storage.sqlite import SqliteDatabase
@@ -145,7 +145,7 @@ def test_migrations_are_safe_twice(tmp_path: Path) -> None:
         versions = database.read(
             lambda c: c.execute("SELECT version FROM schema_version").fetchall(), user=None
         )
-        assert [row[0] for row in versions] == [1, 2]
+        assert [row[0] for row in versions] == [1, 2, 3]
         database.close()
 
 
@@ -196,6 +196,7 @@ FULL = """
 import asyncio, resource, signal, sys
 from google.adk.events.event import Event
 from google.genai import types
+from storage.database import migrations
 from storage.errors import StoreUnavailable
 from storage.sessions import DatabaseSessionService
 service = DatabaseSessionService(sys.argv[1])
@@ -278,3 +279,26 @@ def test_a_page_that_is_damaged_is_found_and_nothing_is_written_over_it(tmp_path
         damaged.read(lambda c: c.execute("SELECT sum(length(record)) FROM datasets").fetchone(), user=None)
     damaged.close()
     assert b"\xff" * 4096 in path.read_bytes()
+
+
+def test_results_stored_before_code_was_run_stay_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    with sqlite3.connect(path) as direct:
+        direct.execute(
+            "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)"
+        )
+        for number, script in migrations("sqlite")[:2]:
+            direct.executescript(script)
+            direct.execute("INSERT INTO schema_version VALUES (?, 0)", (number,))
+        direct.execute(
+            "INSERT INTO adk_sessions (app_name, user_id, id, created_at, updated_at) VALUES"
+            " ('a', 'u', 's', 0, 0)"
+        )
+        direct.execute("INSERT INTO results VALUES ('r', 1, 1, 'i', 'table', 0, '{}')")
+    direct.close()
+    database = SqliteDatabase(path)
+    rows = database.read(lambda c: c.execute("SELECT * FROM results").fetchall(), user=None)
+    assert [tuple(row) for row in rows] == [("r", 1, 1, "i", "table", 0.0, "{}", None, None)]
+    database.write(lambda c: c.execute("DELETE FROM adk_sessions").rowcount, user=None)
+    assert database.read(lambda c: c.execute("SELECT * FROM results").fetchall(), user=None) == []
+    database.close()

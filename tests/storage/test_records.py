@@ -35,6 +35,45 @@ def result(key: SessionKey, name: str) -> Result:
     )  # fmt: skip
 
 
+def output_of(key: SessionKey, run: str, position: int, status: str = "ok") -> Result:
+    """One output of a run of Python."""
+    return Result(
+        id=f"{run}{position}", key=key, invocation_id="i1", kind="figure", title="", tool="run_python",
+        arguments={"run": run, "position": position, "count": 2}, language="python", code=f"# {run}",
+        code_sha256="x", inputs=[], output={"figure": {}, "alt": ""}, status=status,
+    )  # fmt: skip
+
+
+def test_runs_of_python_are_listed_once_in_order_and_failed_ones_counted(store: Store) -> None:
+    key, other = session(store, "s"), session(store, "t")
+    store.results.save(result(key, "table"))
+    for saved in (
+        output_of(key, "b", 0), output_of(key, "b", 1), output_of(key, "f", 0, "failed"),
+        output_of(key, "a", 0), output_of(other, "c", 0), output_of(key, "g", 0, "failed"),
+    ):  # fmt: skip
+        store.results.save(saved)
+    assert [(run.id, run.code) for run in store.results.runs(key)] == [("b", "# b"), ("a", "# a")]
+    assert store.results.failed_runs(key, "i1") == 2
+    assert (store.results.failed_runs(key, "i2"), store.results.failed_runs(other, "i1")) == (0, 0)
+    last = store.results.last(key)
+    assert last is not None and last.id == "table", "a figure of code has no table"
+    assert store.results.runs(SessionKey("app", "bob", "s")) == []
+
+
+def test_parts_are_added_to_a_turn_that_ended_whatever_is_there_by_then(store: Store) -> None:
+    key = session(store, "s")
+    turn = store.turns.start(key, "question", "code", "m", "owner")
+    turn.status, turn.parts = "completed", [{"kind": "text", "text": "one"}]
+    store.turns.save(turn)
+    for number in (2, 3):
+        store.turns.append_parts(turn, [{"kind": "text", "text": f"{number}"}])
+    stored = store.turns.get("ann", turn.id)
+    assert stored is not None and [part["text"] for part in stored.parts] == ["one", "2", "3"]
+    store.conversations.delete(key)
+    with pytest.raises(NotFound):
+        store.turns.append_parts(turn, [])
+
+
 def test_pages_are_newest_first_and_leave_empty_ones_out(store: Store) -> None:
     keys = [session(store, f"s{n}") for n in range(7)]
     for key in keys[:6]:
