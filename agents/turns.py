@@ -187,7 +187,7 @@ class Turns:
             with self._lock:
                 asked = [turn for turn in self._running.values() if turn.record.id in stops]
             for running in asked:
-                self._end(running, "stopped")
+                await asyncio.to_thread(self._end, running, "stopped")
 
     def close(self) -> None:
         """Ends all turns as interrupted and waits for them."""
@@ -229,10 +229,11 @@ class Turns:
 
     async def _cancel_later(self, running: RunningTurn) -> None:
         if running.task is not None:
-            await asyncio.wait({running.task}, timeout=STOP_SECONDS)
-            # Once more, for code that was about to begin when the first kill came.
-            self._pool.kill(running.record.key.session_id)
-            running.task.cancel()
+            _, pending = await asyncio.wait({running.task}, timeout=STOP_SECONDS)
+            if pending:
+                # Once more, for code that was about to begin when the first kill came.
+                await asyncio.to_thread(self._pool.kill, running.record.key.session_id)
+                running.task.cancel()
 
     async def _run(self, running: RunningTurn) -> None:
         running.task = asyncio.current_task()
@@ -246,7 +247,7 @@ class Turns:
         except asyncio.CancelledError:
             running.ending = running.ending or "interrupted"
         except TimeoutError:
-            self._pool.kill(record.key.session_id)
+            await asyncio.to_thread(self._pool.kill, record.key.session_id)
             record.error = model_errors.make("timeout").as_json()
         except Exception as error:
             found = model_errors.from_exception(error)

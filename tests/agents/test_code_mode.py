@@ -3,21 +3,16 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 import pytest
 
-from agents.assistant import Assistant
-from agents.turns import RunningTurn, TurnRefused
-from storage.keys import SessionKey
-from storage.results import Result
-from storage.turns import TurnRecord
-from tests.agents.conftest import TURN_SECONDS, Open, ask, result_ids, said, with_gemini, with_sample
-from tests.servers.gemini import GeminiServer, Part, Scripted, call, text
+from agents.turns import RunningTurn
+from tests.agents.code import HANDOVER, code_mode, ended, python, responses, results, tools, value
+from tests.agents.conftest import TURN_SECONDS, Open, ask, result_ids, said, with_gemini
+from tests.servers.gemini import GeminiServer, Scripted, call, text
 
 Serve = Callable[..., GeminiServer]
-HANDOVER = [[call("transfer_to_agent", agent_name="analysis_agent")]]
 EVERYTHING = """
 import matplotlib.pyplot as plt
 import plotly.express as px
@@ -30,55 +25,6 @@ by_region.to_csv("regions.csv", index=False)
 print("four regions")
 by_region["revenue"].sum()
 """
-
-
-def python(code: str, title: str = "") -> list[list[Part]]:
-    """A model's reply that runs code."""
-    return [[call("run_python", code=code, title=title)]]
-
-
-def code_mode(made: Assistant) -> SessionKey:
-    """A conversation in code mode, with the sample."""
-    key = with_sample(made)
-    made.set_mode(key, "code")
-    return key
-
-
-def results(made: Assistant, record: TurnRecord) -> list[Result]:
-    """The stored results that a turn shows, in order."""
-    found = [made.store.results.get(record.key.user_id, result_id) for result_id in result_ids(record)]
-    assert all(found)
-    return [result for result in found if result is not None]
-
-
-def value(result: Result) -> Any:
-    """A single value."""
-    assert result.kind == "value"
-    return result.output["table"]["rows"][0][0]
-
-
-def responses(server: GeminiServer) -> list[dict[str, Any]]:
-    """What the tools told the model, from the last request."""
-    parts = [part for content in server.requests[-1]["contents"] for part in content["parts"]]
-    return [part["functionResponse"]["response"] for part in parts if "functionResponse" in part]
-
-
-def ended(running: RunningTurn) -> TurnRecord:
-    """Waits for the end."""
-    while not running.done:
-        assert running.wait(running.version, TURN_SECONDS), "it never ended"
-    return running.record
-
-
-def rerun(made: Assistant, record: TurnRecord, result: Result, code: str) -> TurnRecord:
-    """Edits and runs, and returns the turn as it is stored then."""
-    running = made.turns.rerun(record.key, record.id, result.id, code)
-    assert running.rerun_of == result.id
-    ended(running)
-    assert running.problem == ""
-    stored = made.store.turns.get(record.key.user_id, record.id)
-    assert stored is not None and stored.parts == running.record.parts
-    return stored
 
 
 def test_a_program_over_all_rows_is_run_stored_and_told(assistant: Open, gemini: Serve) -> None:
@@ -220,71 +166,6 @@ def test_runs_asked_for_at_once_build_on_each_other(assistant: Open, gemini: Ser
     assert [result.arguments["rebuilt"] for result in results(made, record)] == [0, 0]
 
 
-def test_edited_python_is_a_version_beside_the_old_one_and_the_model_knows(
-    assistant: Open, gemini: Serve
-) -> None:
-    server = gemini(HANDOVER, python("z = 5\nz * 1", "Z"), [[text("Five.")]])
-    made = assistant(**with_gemini(server))
-    record = ask(made, code_mode(made), "z")
-    (first,) = results(made, record)
-    record = rerun(made, record, first, "z = 7\nz * 1")
-    second = results(made, record)[1]
-    assert (value(second), second.title, second.parents) == (7, "Z", [first.id])
-    assert record.parts[-1]["version_of"] == first.arguments["run"]
-    record = rerun(made, record, second, "z = nothing")
-    failed = results(made, record)[2]
-    assert failed.status == "failed"
-    assert record.parts[-1] == {
-        "kind": "result", "id": failed.id, "run": failed.arguments["run"], "failed": True,
-        "version_of": first.arguments["run"],
-    }  # fmt: skip
-    assert (record.status, said(record)) == ("completed", "Five.")
-    server.script = [HANDOVER, python("z"), [[text("Seven.")]]]
-    after = ask(made, record.key, "and now?")
-    assert value(results(made, after)[0]) == 7
-    history = json.dumps(server.requests[-1]["contents"])
-    assert "edited the code of the result 'Z'" in history and "z = nothing" in history
-    conversation = made.conversation("ann", record.key.session_id)
-    assert conversation is not None and conversation.turn_count == 2
-
-
-def test_edited_sql_keeps_its_title_and_its_chart(assistant: Open, gemini: Serve) -> None:
-    server = gemini(
-        [[call("show", kind="bar", x="region", y="revenue", aggregate="sum")]], [[text("Drawn.")]]
-    )
-    made = assistant(**with_gemini(server))
-    record = ask(made, with_sample(made), "revenue by region")
-    (first,) = results(made, record)
-    record = rerun(made, record, first, f"SELECT * FROM ({first.code}) WHERE region <> 'North'")
-    second = results(made, record)[1]
-    assert (second.kind, second.title) == ("figure", first.title)
-    assert second.output["table"]["row_count"] == first.output["table"]["row_count"] - 1
-    assert record.parts[-1] == {"kind": "result", "id": second.id, "version_of": first.id}
-    record = rerun(made, record, second, "SELECT nothing FROM orders")
-    failed = results(made, record)[2]
-    assert (failed.status, failed.output["failure"]["type"]) == ("failed", "bad_query")
-    assert record.parts[-1]["failed"] and record.parts[-1]["version_of"] == first.id
-    record = rerun(made, record, failed, first.code)
-    assert results(made, record)[3].output["figure"] == first.output["figure"]
-    record = rerun(made, record, first, "SELECT 42 AS answer")
-    assert results(made, record)[4].kind == "value" and results(made, record)[4].notes
-
-
-def test_only_a_result_of_an_ended_turn_of_ones_own_is_run_again(assistant: Open, gemini: Serve) -> None:
-    server = gemini(HANDOVER, python("1"), [[text("One.")]])
-    made = assistant(**with_gemini(server))
-    record = ask(made, code_mode(made), "one")
-    (result,) = results(made, record)
-    other = SessionKey(record.key.app_name, "bob", record.key.session_id)
-    for key, turn, about, code in [
-        (other, record.id, result.id, "2"),
-        (record.key, record.id, "0" * 32, "2"),
-        (record.key, record.id, result.id, "  "),
-    ]:
-        with pytest.raises(TurnRefused):
-            made.turns.rerun(key, turn, about, code)
-
-
 def test_stop_ends_a_running_program_at_once(assistant: Open, gemini: Serve) -> None:
     server = gemini(HANDOVER, python("while True: pass"), [[text("Never.")]])
     made = assistant(**with_gemini(server))
@@ -299,23 +180,6 @@ def test_stop_ends_a_running_program_at_once(assistant: Open, gemini: Serve) -> 
     assert made.store.results.for_session(key) == []
     server.script = [HANDOVER, python("6 * 7"), [[text("42.")]]]
     assert value(results(made, ask(made, key, "and now"))[0]) == 42
-
-
-def test_stop_ends_edited_code_and_no_question_is_taken_meanwhile(assistant: Open, gemini: Serve) -> None:
-    server = gemini(HANDOVER, python("1"), [[text("One.")]])
-    made = assistant(**with_gemini(server))
-    record = ask(made, code_mode(made), "one")
-    running = made.turns.rerun(record.key, record.id, result_ids(record)[0], "while True: pass")
-    with pytest.raises(TurnRefused, match="still running"):
-        made.turns.start(record.key, "two")
-    assert made.turns.running(record.key) is running
-    time.sleep(1.5)
-    begun = time.monotonic()
-    made.turns.stop(record.key)
-    ended(running)
-    assert time.monotonic() - begun < 1
-    stored = made.store.turns.get("ann", record.id)
-    assert stored is not None and (stored.parts, stored.status) == (record.parts, "completed")
 
 
 def test_a_run_has_a_time_limit(assistant: Open, gemini: Serve) -> None:
@@ -399,12 +263,6 @@ def test_where_code_runs_and_whether_it_is_verified_is_kept_with_the_conversatio
     with pytest.raises(ValueError, match="moon"):
         made.set_code_runs(key, "moon")
     assert made.isolation.runs_code and made.isolation.text
-
-
-def tools(server: GeminiServer) -> set[str]:
-    """Names of the tools in the last request."""
-    declared = server.requests[-1].get("tools", [])
-    return {function["name"] for tool in declared for function in tool["functionDeclarations"]}
 
 
 def _until_running(running: RunningTurn) -> None:
