@@ -17,8 +17,10 @@ from google.adk.events.event import Event
 from google.adk.models.base_llm import BaseLlm
 from typing_extensions import override
 
+from agents.assistant import CODE_RUNS
 from agents.card import add_data_card
 from agents.executors import SandboxCodeExecutor
+from agents.gemini_code import code_as_text, gemini_code_agent
 from agents.models import choose_model
 from agents.settings import Settings
 from agents.tools.asking import find_values, query, rows, sql
@@ -41,10 +43,11 @@ DRAWING: list[Callable[..., Any]] = [show, query, find_values]
 
 
 class Assistant(BaseAgent):
-    """Hands each question to the direct agent or to the coordinator."""
+    """Hands each question to the direct agent, the coordinator, or the agent whose code runs at Google."""
 
     direct: LlmAgent
     coordinator: LlmAgent
+    gemini_code: LlmAgent
 
     @override
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
@@ -59,7 +62,8 @@ class Assistant(BaseAgent):
         mode = session.state.get(MODE_OF_TURN) or (conversation.mode if conversation else "direct")
         if mode != "code":
             return self.direct
-        return self.coordinator
+        at_google = conversation is not None and conversation.metadata.get(CODE_RUNS) == "gemini"
+        return self.gemini_code if at_google else self.coordinator
 
 
 def build_app(model: BaseLlm, *, code_blocks: bool = False) -> App:
@@ -72,7 +76,7 @@ def build_app(model: BaseLlm, *, code_blocks: bool = False) -> App:
             model=model,
             # A function: ADK would read braces in a plain text as names of state.
             instruction=lambda _: "\n\n".join((PROMPTS / f"{p}.md").read_text() for p in prompts),
-            before_model_callback=add_data_card,
+            before_model_callback=[code_as_text, add_data_card],
             on_tool_error_callback=on_tool_error,
             **rest,
         )
@@ -108,12 +112,14 @@ def build_app(model: BaseLlm, *, code_blocks: bool = False) -> App:
         ["coordinator"],
         sub_agents=[analysis, visualization],
     )
+    gemini_code = gemini_code_agent(model)
     root = Assistant(
         name=ROOT,
         description="Answers questions about the user's data.",
         direct=direct,
         coordinator=coordinator,
-        sub_agents=[direct, coordinator],
+        gemini_code=gemini_code,
+        sub_agents=[direct, coordinator, gemini_code],
     )
     return App(name=APP_NAME, root_agent=root)
 

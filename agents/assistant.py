@@ -113,7 +113,9 @@ class Assistant:
     @property
     def can_run_at_gemini(self) -> bool:
         """Whether the model can run its code at Google."""
-        return self.model is not None and self.model.kind == "gemini"
+        from agents.gemini_code import supports_gemini_code
+
+        return self.model is not None and supports_gemini_code(self.model)
 
     def code_runs(self, key: SessionKey) -> str:
         """Where code of the model runs in code mode: here, or gemini for Gemini's own code execution."""

@@ -23,6 +23,7 @@ ATTEMPTS = 3
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 8.0
 TOO_MANY_REQUESTS = 429
+CSV = "text/csv"
 FAILING = [408, 500, 502, 503, 504]
 
 
@@ -50,10 +51,29 @@ class PatientGemini(Gemini):
                     raise
             await asyncio.sleep(delay)
 
+    @override
+    async def _preprocess_request(self, llm_request: LlmRequest) -> None:
+        """ADK writes inline CSV into the prompt as text; code execution needs it as the file it is."""
+        files = [
+            (content, index, part)
+            for content in (llm_request.contents if _runs_code(llm_request) else [])
+            for index, part in enumerate(content.parts or [])
+            if part.inline_data and part.inline_data.mime_type == CSV
+        ]
+        await super()._preprocess_request(llm_request)
+        for content, index, part in files:
+            if content.parts:
+                content.parts[index] = part
+
     async def close(self) -> None:
         """Closes what the requests of this event loop left open; the loop cannot be ended well before."""
         if self._asked:
             await self.api_client.aio.aclose()
+
+
+def _runs_code(llm_request: LlmRequest) -> bool:
+    tools = llm_request.config.tools or []
+    return any(isinstance(tool, types.Tool) and tool.code_execution for tool in tools)
 
 
 def _delay(error: APIError, attempt: int) -> float | None:

@@ -46,6 +46,10 @@ KINDS = {
         "The model's service answered in a way that cannot be read.",
         "Retry; if it happens again, check that the address is that of a model.",
     ),
+    "not_at_google": (
+        "This cannot be computed at Google.",
+        "Let code run on this machine instead, or ask in direct mode.",
+    ),
     "gone": ("This conversation no longer exists.", "Start a new conversation."),
     "changed": ("This conversation was changed from somewhere else meanwhile.", "Retry."),
     "store": (

@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 DAY = "PerDay"
 
 
+class NotAtGoogle(Exception):
+    """Code cannot run at Google, for a reason found before the model was asked; the message says which."""
+
+
 @dataclass(frozen=True)
 class ModelError:
     """A failure in a person's words."""
@@ -87,6 +91,8 @@ def _mapped(error: BaseException) -> ModelError | None:
         return _gemini(error)
     if isinstance(error, StorageError):
         return ModelError("store", str(error), KINDS["store"][1])
+    if isinstance(error, NotAtGoogle):
+        return ModelError("not_at_google", str(error), KINDS["not_at_google"][1])
     status = getattr(error, "status_code", None)
     if isinstance(status, int) and status >= 400 and _library(type(error)) == "openai":
         return _openai(error, status)

@@ -19,6 +19,7 @@ NAMES = {
     "compare": "Comparing",
     "crosstab": "Crossing",
     "trend": "Following over time",
+    "gemini_code": "Running Python at Google",
 }
 
 

@@ -8,11 +8,10 @@ from google.genai import types
 
 from agents import model_errors, steps
 from agents.code_runs import parts_of
+from agents.gemini_runs import AT_GOOGLE, TOOL, News
 from storage.results import RUN_PYTHON
 from storage.turns import TurnRecord
 
-# The agent whose code ran at Google, which is told in another way than a fenced block that ran here.
-AT_GOOGLE = "gemini_code_agent"
 CODE_BLOCK = "code block"
 
 
@@ -26,6 +25,8 @@ class Transcript:
         self._live: dict[str, Any] | None = None
         self._steps: dict[str, dict[str, Any]] = {}
         self._said_since_step = False
+        self._streamed = False
+        """Whether text of an answer of Gemini's code agent was taken as it came."""
 
     @property
     def answered(self) -> bool:
@@ -36,11 +37,13 @@ class Transcript:
         """One event. An error is kept, not shown twice: ADK yields it and raises it."""
         self.record.invocation_id = event.invocation_id or self.record.invocation_id
         self.structural = False
-        if event.author != "user":
-            parts = (event.content.parts or []) if event.content else []
+        parts = (event.content.parts or []) if event.content else []
+        if event.author == AT_GOOGLE:
+            self._at_google(event, parts)
+        elif event.author != "user":
             for part in parts:
                 self._part(part, partial=bool(event.partial))
-            if event.author != AT_GOOGLE and not event.partial:
+            if not event.partial:
                 self._code_block(parts)
         if not event.partial:
             self._live = None
@@ -55,6 +58,35 @@ class Transcript:
         for step in self._steps.values():
             if step["status"] == "running":
                 step |= {"status": "failed", "detail": "Not finished."}
+
+    def _at_google(self, event: Event, parts: list[types.Part]) -> None:
+        """Text between runs of code. When it was streamed, the whole answer repeats it."""
+        news = News.of(event)
+        for index, part in enumerate([*parts, types.Part()]):
+            for mark in news.marks:
+                if mark["before"] == index:
+                    self._run_at_google(mark)
+            if part.text and not part.thought and index not in news.hidden:
+                if event.partial or not self._streamed:
+                    self._text(part.text, partial=True)
+                self._streamed = self._streamed or bool(event.partial)
+        # ADK puts an event without content before the whole answer.
+        if parts and not event.partial:
+            self._streamed = False
+
+    def _run_at_google(self, mark: dict[str, Any]) -> None:
+        run = mark["run"]
+        if mark["state"] == "running":
+            self._call(types.FunctionCall(id=run, name=TOOL))
+            return
+        self.structural = True
+        self._live = None
+        failed = mark["state"] == "failed"
+        if run in self._steps:
+            self._steps[run] |= {"status": "failed" if failed else "done", "detail": mark["detail"]}
+        about = {"run": run} | ({"failed": True} if failed else {})
+        self.record.parts += [{"kind": "result", "id": result} | about for result in mark["results"]]
+        self._said_since_step = mark["shown"]
 
     def _part(self, part: types.Part, *, partial: bool) -> None:
         if part.text and not part.thought:

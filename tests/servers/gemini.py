@@ -4,6 +4,7 @@ It answers from a script: each request takes the next reply. A reply is a list o
 `Fault`, or a function of the request. It keeps what it was sent, for tests to look at.
 """
 
+import base64
 import json
 import threading
 import time
@@ -54,6 +55,23 @@ def text(value: str) -> Part:
 def call(name: str, signature: str = "c2lnbmF0dXJl", **arguments: Any) -> Part:
     """A function call part with the thought signature that must come back."""
     return {"functionCall": {"name": name, "args": arguments}, "thoughtSignature": signature}
+
+
+def code(value: str, given: str = "") -> Part:
+    """Python that Gemini runs itself, from here as if it had."""
+    part: Part = {"language": "PYTHON", "code": value}
+    return {"executableCode": part | ({"id": given} if given else {})}
+
+
+def code_result(output: str = "", outcome: str = "OUTCOME_OK", given: str = "") -> Part:
+    """What that Python printed, and how it ended."""
+    part: Part = {"outcome": outcome} | ({"output": output} if output else {})
+    return {"codeExecutionResult": part | ({"id": given} if given else {})}
+
+
+def inline(data: bytes, mime: str = "image/png") -> Part:
+    """An image or a file that the code made."""
+    return {"inlineData": {"mimeType": mime, "data": base64.b64encode(data).decode()}}
 
 
 def error(code: int, status: str, message: str, *details: dict[str, Any]) -> Fault:
