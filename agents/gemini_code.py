@@ -19,13 +19,14 @@ from google.adk.models.llm_request import LlmRequest
 from google.adk.models.llm_response import LlmResponse
 from google.adk.utils.model_name_utils import is_gemini_model
 from google.genai import types
+from google.genai.errors import APIError
 from pydantic import PrivateAttr
 from typing_extensions import override
 
 from agents.artifacts import Artifact, save
 from agents.card import add_data_card
 from agents.gemini_runs import AT_GOOGLE, Runs
-from agents.model_errors import NotAtGoogle
+from agents.model_errors import NotAtGoogle, from_exception
 from agents.models import ModelChoice
 from agents.workspace import workspace
 from analysis.table_csv import TooLargeAsCsv, as_csv
@@ -76,7 +77,7 @@ class GeminiCodeAgent(LlmAgent):
             async with aclosing(super()._run_async_impl(ctx)) as events:
                 async for event in events:
                     yield event
-        except Exception:
+        except Exception as error:
             if news := await runs.end():
                 yield Event(
                     invocation_id=ctx.invocation_id,
@@ -84,6 +85,11 @@ class GeminiCodeAgent(LlmAgent):
                     branch=ctx.branch,
                     custom_metadata=news,
                 )
+            if runs.sent and isinstance(error, APIError) and from_exception(error).kind == "too_long":
+                size = f"{runs.sent / 1e6:.1f} MB"
+                raise NotAtGoogle(
+                    f"With {size} of data, the request is longer than {model} takes."
+                ) from error
             raise
         finally:
             self._runs.pop(ctx.invocation_id, None)

@@ -64,7 +64,7 @@ class News:
     """What one event says of runs, besides its parts."""
 
     marks: list[dict[str, Any]] = field(default_factory=list)
-    """In order: {"before": index of a part, "run", "state": running, ok or failed}, at the end of a run besides
+    """In order: {"before": index of a part, "run", "state": running, ok or failed}, and at the end of a run
     "results" (ids), "shown" (whether there is more to see than printed text) and "detail"."""
     hidden: list[int] = field(default_factory=list)
     """Parts whose text is for the model alone."""
