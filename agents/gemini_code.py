@@ -173,7 +173,8 @@ def code_as_text(callback_context: CallbackContext, llm_request: LlmRequest) -> 
     Its own kinds of parts are understood only by a request that has code execution.
     """
     for content in llm_request.contents:
-        content.parts = [_told(part) for part in content.parts or []]
+        if content.parts:
+            content.parts = [_told(part) for part in content.parts]
 
 
 def _told(part: types.Part) -> types.Part:
