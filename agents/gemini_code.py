@@ -29,6 +29,7 @@ from agents.gemini_runs import AT_GOOGLE, Runs
 from agents.model_errors import NotAtGoogle, from_exception
 from agents.models import ModelChoice
 from agents.workspace import workspace
+from analysis.errors import AnalysisError
 from analysis.table_csv import TooLargeAsCsv, as_csv
 from storage.datasets import Dataset
 from storage.keys import SessionKey
@@ -150,6 +151,8 @@ def _files(key: SessionKey) -> tuple[list[tuple[Dataset, bytes]], list[Dataset]]
                 ) from error
             left_out.append(dataset)
             continue
+        except AnalysisError as error:
+            raise NotAtGoogle(str(error)) from error
         files.append((dataset, csv))
         left -= len(csv)
     return files, left_out
