@@ -26,7 +26,7 @@ def at_google(made: Assistant, user: str = "ann") -> SessionKey:
 def choose_google(made: Assistant, key: SessionKey) -> None:
     """Code mode, with code at Google."""
     made.set_mode(key, "code")
-    made.store.conversations.set_metadata(key, code_runs="gemini")
+    made.set_code_runs(key, "gemini")
 
 
 def results(made: Assistant, record: TurnRecord) -> list[Result]:

@@ -54,6 +54,7 @@ def test_the_request_has_the_tool_all_rows_and_no_functions(
     made = assistant(**with_gemini(server))
     record = ask(made, at_google(made), "how many orders?")
     assert (record.status, said(record)) == ("completed", "There are 6,000 orders.")
+    assert made.can_run_at_gemini
     (request,) = server.requests
     assert request["tools"] == [{"codeExecution": {}}]
     (sent,) = files(request)
@@ -195,7 +196,8 @@ def test_another_model_refuses_in_words(assistant: Open) -> None:
     record = ask(made, at_google(made), "total revenue")
     assert record.status == "failed" and record.error is not None
     assert record.error["kind"] == "not_at_google" and "Gemini" in record.error["message"]
-    made.store.conversations.set_metadata(record.key, code_runs=None)
+    assert not made.can_run_at_gemini
+    made.set_code_runs(record.key, "here")
     assert ask(made, record.key, "total revenue").status == "completed"
 
 
