@@ -162,7 +162,9 @@ class Runs:
             await self._store(run, index, told)
 
     async def _store(self, run: Run, index: int, told: News) -> None:
-        failure = None if run.outcome is types.Outcome.OUTCOME_OK else _failure(run)
+        # An image that comes after its run was stored is shown, however the run ended.
+        failed = run.outcome is not types.Outcome.OUTCOME_OK and not run.stored
+        failure = _failure(run) if failed else None
         results = [self._failed(run, failure)] if failure else await self._outputs(run)
         for result in results:
             await asyncio.to_thread(self._save, result)

@@ -71,12 +71,16 @@ def test_an_image_at_the_end_is_an_answer(assistant: Open, gemini: Serve) -> Non
     assert len(server.requests) == 1
 
 
-def test_a_late_image_belongs_to_the_code_before(assistant: Open, gemini: Serve) -> None:
-    server = gemini([[code(DRAWING)], [code_result("drawn\n")], [text("See:")], [inline(PNG)]])
+@pytest.mark.parametrize(("outcome", "status"), [("OUTCOME_OK", "ok"), ("OUTCOME_FAILED", "failed")])
+def test_a_late_image_belongs_to_the_code_before(
+    outcome: str, status: str, assistant: Open, gemini: Serve
+) -> None:
+    server = gemini([[code(DRAWING)], [code_result("drawn\n", outcome)], [text("See:")], [inline(PNG)]])
     made = assistant(**with_gemini(server))
     record = ask(made, at_google(made), "draw")
     printed, image = results(made, record)
-    assert (printed.kind, image.kind, image.code) == ("text", "image", DRAWING)
+    assert (printed.kind, printed.status) == ("text", status)
+    assert (image.kind, image.status, image.code) == ("image", "ok", DRAWING)
     assert printed.arguments["run"] == image.arguments["run"]
     assert kinds(record) == ["step", "result", "text", "result"]
 
