@@ -41,7 +41,6 @@ CODE_RUNS, VERIFY = "code_runs", "verify"
 THREADS = 32
 """For what blocks. A run of code holds one for up to a minute, and others must not wait for it."""
 SWEEP_SECONDS = 600.0
-WARM_UP = "import numpy, pandas; from scipy import stats\noutput = pandas.DataFrame({'ready': [1]})"
 
 
 class Assistant:
@@ -51,6 +50,7 @@ class Assistant:
         self.settings = settings
         self._workspace = open_workspace(settings)
         self.store, self.pool = self._workspace.store, self._workspace.pool
+        self.pool.warm()
         self._owner = Owner(self.store.home / "owners")
         self.store.turns.interrupt_dead(self._owner.folder_id, self._owner.alive())
         self._loop = asyncio.new_event_loop()
@@ -161,7 +161,6 @@ class Assistant:
             progress=progress,
         )
         self.store.datasets.attach(key, dataset.id)
-        threading.Thread(target=self._warm, args=(key,), daemon=True).start()
         return dataset
 
     def set_current_dataset(self, key: SessionKey, dataset_id: str) -> None:
@@ -271,15 +270,6 @@ class Assistant:
         except Exception as error:
             logger.exception("the model could not be opened")
             self._opened.set_exception(error)
-
-    def _warm(self, key: SessionKey) -> None:
-        """Imports in the worker what the first statistical question would wait for."""
-        from sandbox.errors import SandboxError
-
-        try:
-            self.pool.worker(key.session_id).program(WARM_UP, {})
-        except SandboxError:
-            return
 
 
 def _open_model(settings: Settings, store: Store) -> "tuple[Runner, ModelChoice]":

@@ -6,7 +6,7 @@ Keys are SecretStr, so that they show in no log and no repr, and are never writt
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -32,6 +32,7 @@ NAMES = {
     "max_model_calls": ("MAX_MODEL_CALLS",),
     "code_timeout_seconds": ("CODE_TIMEOUT_SECONDS",),
     "code_blocks": ("CODE_BLOCKS",),
+    "code_isolation": ("CODE_ISOLATION",),
 }
 
 
@@ -68,6 +69,8 @@ class Settings(BaseModel):
     """At most this many model calls in one turn; ADK would take 0 as without bound."""
     code_timeout_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)
     """Longest time for one run of Python."""
+    code_isolation: Literal["auto", "bubblewrap", "off"] = "auto"
+    """What keeps somebody's Python in; off is nothing, and the page says so."""
     code_blocks: bool = False
     """The model writes Python in fenced blocks instead of calling a tool with it."""
 

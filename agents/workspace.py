@@ -10,6 +10,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from agents.settings import Settings
+from sandbox.launcher import shared
 from sandbox.pool import WorkerPool
 from storage.store import Store
 
@@ -28,7 +29,7 @@ class Workspace:
             persistent=settings.persistent,
             expires_after=None if settings.expiry_hours is None else settings.expiry_hours * 3600,
         )
-        self.pool = WorkerPool(folder=self.store.home / "workers")
+        self.pool = WorkerPool(folder=self.store.home / "workers", launcher=shared(settings.code_isolation))
         self._code_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def code_lock(self, session_id: str) -> asyncio.Lock:

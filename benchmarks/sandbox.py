@@ -183,7 +183,8 @@ def big_queries(rounds: int, rows: int) -> Row:
     tool, inside = (found[name] / found["outside"] for name in ("query tool", "code"))
     return Row(
         f"first query on a Parquet file of {size:.2f} GB", found, "ms",
-        f"{tool:.2f} (tool), {inside:.2f} (code) of the time outside", "at most 1.3", max(tool, inside) <= 1.3,
+        f"{tool:.2f} (tool), {inside:.2f} (code) of the time outside",
+        "at most 1.3", max(tool, inside) <= 1.3,
     )  # fmt: skip
 
 

@@ -82,6 +82,7 @@ class Worker:
     ) -> None:
         self._limits = limits or Limits()
         self._launcher = launcher or shared()
+        self._code_launcher = self._launcher
         self._base = folder
         self._folders: Folders | None = None
         self._engine: Process | None = None
@@ -276,7 +277,8 @@ class Worker:
         self._end_notebook()
         folders = self._opened()
         grant = self._grant(read=[str(folders.data)], write=str(folders.scratch), forks=True)
-        self._notebook = self._spawn("notebook", grant)
+        self._code_launcher = self._launcher.for_code(folders.data, folders.scratch)
+        self._notebook = self._spawn("notebook", grant, self._code_launcher)
         notes = []
         for number, cell in enumerate(history, 1):
             try:
@@ -402,9 +404,9 @@ class Worker:
     def _grant(self, **what: Any) -> Grant:
         return Grant(memory_mb=self._limits.memory_mb, **what)
 
-    def _spawn(self, kind: str, grant: Grant) -> Process:
+    def _spawn(self, kind: str, grant: Grant, launcher: Launcher | None = None) -> Process:
         settings = {name: getattr(self._limits, name) for name in ("engine_mb", "threads", "output_bytes")}
-        return self._launcher.spawn(kind, grant, settings)
+        return (launcher or self._launcher).spawn(kind, grant, settings)
 
     def _end_engine(self) -> None:
         if self._engine is not None:
@@ -415,6 +417,9 @@ class Worker:
         if self._notebook is not None:
             self._notebook.close()
             self._notebook = None
+        if self._code_launcher is not self._launcher:
+            self._code_launcher.close()
+            self._code_launcher = self._launcher
         self._cells = []
 
 

@@ -16,11 +16,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox import isolation
 from sandbox.errors import WorkerDied
+from sandbox.isolation import AUTO, Isolation, find, wrapper
 from sandbox.lockdown import Grant
 from sandbox.worker import HEADER
 
@@ -128,8 +129,10 @@ def ready(descriptor: int, event: int, deadline: float) -> bool:
 class Launcher:
     """Starts the warm process when it is first needed, and again if it died."""
 
-    def __init__(self, kind: isolation.Isolation | None = None) -> None:
-        self.isolation = kind or isolation.find()
+    def __init__(self, kind: Isolation | None = None, wrapper: Sequence[str] = ()) -> None:
+        """`wrapper` is a command that the warm process is started in."""
+        self.isolation = kind or find()
+        self._wrapper = list(wrapper)
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -172,6 +175,12 @@ class Launcher:
         process.pid = int(said.removeprefix("pid "))
         return process
 
+    def for_code(self, read: Path, write: Path) -> "Launcher":
+        """What somebody's code is forked from: this, or a wrapped one for one conversation alone."""
+        if self.isolation.kind != "bubblewrap":
+            return self
+        return Launcher(self.isolation, wrapper(read, write, ROOT / "sandbox"))
+
     def close(self) -> None:
         """Ends the warm process and all that it forked."""
         with self._lock:
@@ -183,10 +192,11 @@ class Launcher:
             # Whole messages, and an end that is noticed.
             kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_STREAM
             self._control, theirs = socket.socketpair(socket.AF_UNIX, kind)
-            settings = {"control": theirs.fileno(), "kernel": self.isolation.kind == "kernel"}
+            settings = {"control": theirs.fileno(), "files": self.isolation.landlock}
+            settings["calls"] = self.isolation.seccomp
             with theirs:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-c", START, str(ROOT), json.dumps(settings)],
+                    [*self._wrapper, sys.executable, "-I", "-c", START, str(ROOT), json.dumps(settings)],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -221,14 +231,13 @@ def environment() -> dict[str, str]:
 
 
 _lock = threading.Lock()
-_shared: Launcher | None = None
+_shared: dict[str, Launcher] = {}
 
 
-def shared() -> Launcher:
-    """The process's launcher."""
-    global _shared
+def shared(wanted: str = AUTO) -> Launcher:
+    """The process's launcher with this isolation; `wanted` as for `sandbox.isolation.find`."""
     with _lock:
-        if _shared is None:
-            _shared = Launcher()
-            atexit.register(_shared.close)
-        return _shared
+        if wanted not in _shared:
+            _shared[wanted] = Launcher(find(wanted))
+            atexit.register(_shared[wanted].close)
+        return _shared[wanted]

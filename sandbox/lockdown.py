@@ -50,19 +50,21 @@ class Grant:
     """Whether it may fork when the listener allows it."""
 
 
-def lock(grant: Grant, *, hand_over: Callable[[int], None], kernel: bool = True) -> None:
+def lock(grant: Grant, *, hand_over: Callable[[int], None], files: bool = True, calls: bool = True) -> None:
     """Locks this process; with `grant.forks`, `hand_over` gets the descriptor that is asked about forks.
 
-    `kernel` False takes the resource limits only. Raises OSError when the system refuses anything.
+    `files` takes Landlock, `calls` seccomp; limits are taken in any case. Raises OSError when the system
+    refuses anything.
     """
     limit(grant)
     here = seccomp.machine()
-    if not kernel or here is None:
+    if not calls or here is None:
         return
     drop_capabilities()
     _prctl(PR_SET_DUMPABLE, 0)
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    landlock.restrict(rules(grant))
+    if files:
+        landlock.restrict(rules(grant))
     if grant.forks:
         listener = seccomp.install(seccomp.fork_notice(here), here, listener=True)
         hand_over(listener)

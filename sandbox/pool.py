@@ -28,7 +28,7 @@ class WorkerPool:
         folder: Path | None = None,
         launcher: Launcher | None = None,
     ) -> None:
-        """`folder` is where workers have their folders: on the disk of the datasets, so that links suffice."""
+        """`folder` is where workers have their folders: on the datasets' disk, so that links suffice."""
         self._limits = limits
         self._max_workers = max_workers
         self._launcher = launcher or shared()

@@ -65,7 +65,7 @@ class Warm:
 
     def __init__(self, control: socket.socket, wakes: int, settings: dict[str, Any]) -> None:
         self._control = control
-        self._kernel: bool = settings["kernel"]
+        self._locks = {name: bool(settings[name]) for name in ("files", "calls")}
         self._groups: dict[int, Group] = {}
         self._ready = False
         self._waiting: list[tuple[dict[str, Any], list[int]]] = []
@@ -130,7 +130,7 @@ class Warm:
         grant = Grant(**order["grant"])
         pid = os.fork()
         if pid == 0:
-            _become(order, grant, calls, answers, theirs, kernel=self._kernel)
+            _become(order, grant, calls, answers, theirs, self._locks)
         for descriptor in (calls, answers):
             os.close(descriptor)
         theirs.close()
@@ -277,7 +277,7 @@ def _handshake(ours: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def _become(
-    order: dict[str, Any], grant: Grant, calls: int, answers: int, told: socket.socket, *, kernel: bool
+    order: dict[str, Any], grant: Grant, calls: int, answers: int, told: socket.socket, locks: dict[str, bool]
 ) -> None:
     """In the fork: lets go of everything, locks itself, and serves calls; never returns."""
     try:
@@ -298,7 +298,7 @@ def _become(
             socket.send_fds(handshake, [LISTENER], [listener])
 
         try:
-            lock(grant, hand_over=hand_over, kernel=kernel)
+            lock(grant, hand_over=hand_over, **locks)
         except OSError as error:
             os.write(5, str(error).encode())
             os._exit(1)
