@@ -141,7 +141,7 @@ def _compare(column: ColumnInfo, field: Any, op: str, value: Any) -> Any:
             )
         same = field.cast("string").lower() == said(value).strip().lower()
         return same if op == "equals" else ~same.fill_null(False)
-    return _ordered(field, op, _typed(column, value))
+    return _ordered(field, op, typed(column, value))
 
 
 def _ordered(field: Any, op: str, value: Any) -> Any:
@@ -156,7 +156,8 @@ def _ordered(field: Any, op: str, value: Any) -> Any:
     return comparisons[op]
 
 
-def _typed(column: ColumnInfo, value: Any) -> Any:
+def typed(column: ColumnInfo, value: Any) -> Any:
+    """A filter's value as the column's numbers, truth values and times of day are. Raises BadValue."""
     text = said(value).strip()
     if column.kind == "boolean":
         if text.lower() in TRUE | FALSE:

@@ -160,6 +160,8 @@ def _describe(arguments: dict[str, Any], response: Response) -> str:
     facts = response["facts"]
     first = response["rows"][0] if response["rows"] else ["", 0]
     most = f"{name(first[0])} ({number(first[1])} rows)"
+    if "distinct" not in facts:
+        return f"The most frequent is {most}."
     return f"**{facts['distinct']:,}** different values; the most frequent is {most}."
 
 

@@ -63,6 +63,20 @@ def drawn_from(earlier: list[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str
     return "show", _as_chart(base[0], base[1], str(arguments.get("kind", "bar")))
 
 
+def redrawn(kind: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """`show` for an earlier call's numbers, from the data; None where only its result has them."""
+    kept = _kept(arguments, "where", "dataset")
+    if tool == "distribution":
+        return {"kind": "histogram", "x": arguments["column"]} | kept
+    if tool == "crosstab" and not arguments.get("normalize") and kind in ("bar", "heatmap"):
+        value = {"y": arguments["measure"]} if arguments.get("measure") else {}
+        axes = {"kind": kind, "x": arguments["rows"], "by": arguments["columns"]}
+        return axes | value | _kept(arguments, "aggregate") | kept
+    if tool == "correlate" and kind == "heatmap" and not (arguments.get("x") or arguments.get("columns")):
+        return {"kind": kind} | kept
+    return None
+
+
 def _listed(arguments: dict[str, Any]) -> dict[str, Any]:
     """Lists where a call of this or another model may have had a single name."""
     single = {name: [arguments[name]] for name in ("where",) if isinstance(arguments.get(name), dict)}

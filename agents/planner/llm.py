@@ -11,10 +11,12 @@ from google.genai import types
 from typing_extensions import override
 
 from agents.planner.answers import answer, failed
-from agents.planner.followup import drawn_from, follow
+from agents.planner.followup import drawn_from, follow, redrawn
 from agents.planner.help import describe_forms, no_data
 from agents.planner.intent import Intent
+from agents.planner.programs import RUN, intent_of, program
 from agents.planner.request import Call, Request, read
+from agents.planner.runs import run_answer
 from agents.planner.schema import Schema, is_rate
 from agents.planner.tokens import has, stems
 from agents.planner.understand import understand
@@ -66,7 +68,8 @@ def decide(request: Request, tools: set[str]) -> tuple[list[Call], str]:
     done = [(call, response) for call, response in zip(request.calls, request.responses, strict=False)]
     done = [item for item in done if item[0][0] != HANDOVER]
     if not done and _is_vague(request.question):
-        return _several(schema), ""
+        calls = _several(schema)
+        return [(call[0] not in tools and _in_code(call, schema, tools)) or call for call in calls], ""
     intent = interpret(request, schema)
     if intent.reply:
         return [], intent.reply
@@ -74,22 +77,53 @@ def decide(request: Request, tools: set[str]) -> tuple[list[Call], str]:
         if intent.look_up and LOOK_UP in tools:
             place = {name: v for name, v in intent.arguments.items() if name == "dataset"}
             return [(LOOK_UP, {"text": intent.look_up} | place)], ""
-        if intent.tool not in tools:
-            return [], f"That needs {intent.tool!r}, which is not available here. Ask in direct mode."
-        return [(intent.tool, intent.arguments)], ""
+        return _call(intent, request, schema, tools)
     if done[-1][0][0] == LOOK_UP and len(done) == 1:
-        return _looked_up(intent, done[0][1])
+        found = _looked_up(intent, done[0][1])
+        return _call(found, request, schema, tools) if isinstance(found, Intent) else ([], found)
     notes = [] if _is_vague(request.question) else intent.notes
     said = [
-        answer(name, arguments, response, notes) for (name, arguments), response in done if name != LOOK_UP
+        run_answer(arguments, response, notes) if name == RUN else answer(name, arguments, response, notes)
+        for (name, arguments), response in done
+        if name != LOOK_UP
     ]
     return [], "\n\n".join(said)
 
 
+def _call(intent: Intent, request: Request, schema: Schema, tools: set[str]) -> tuple[list[Call], str]:
+    """The intent as a program where code may be run, else as the tool's call."""
+    made = _in_code(_standing_alone(intent, request), schema, tools)
+    if made is not None:
+        return [made], ""
+    if intent.tool not in tools:
+        return [], f"That needs {intent.tool!r}, which is not available here. Ask in direct mode."
+    return [(intent.tool, intent.arguments)], ""
+
+
+def _in_code(call: Call, schema: Schema, tools: set[str]) -> Call | None:
+    made = program(*call, schema) if RUN in tools else None
+    return (RUN, {"code": made.code, "title": made.title}) if made else None
+
+
+def _standing_alone(intent: Intent, request: Request) -> Call:
+    """A chart of the last result as one of the data, where its call says which."""
+    earlier = _earlier(request)
+    if intent.tool == "show" and intent.arguments.get("result_id") == "last" and earlier:
+        drawn = redrawn(str(intent.arguments.get("kind")), *earlier[-1])
+        return ("show", drawn) if drawn else (intent.tool, intent.arguments)
+    return intent.tool, intent.arguments
+
+
+def _earlier(request: Request) -> list[Call]:
+    """Calls of the questions before; programs as the calls that they stand for."""
+    calls = [call for call in request.earlier if call[0] not in (HANDOVER, LOOK_UP)]
+    told = [intent_of(str(call[1].get("code", ""))) if call[0] == RUN else call for call in calls]
+    return [call for call in told if call is not None]
+
+
 def interpret(request: Request, schema: Schema) -> Intent:
     """The question as a change of the one before, else by itself."""
-    earlier = [call for call in request.earlier if call[0] not in (HANDOVER, LOOK_UP)]
-    followed = follow(request.question, schema, drawn_from(earlier))
+    followed = follow(request.question, schema, drawn_from(_earlier(request)))
     return followed or understand(request.question, schema)
 
 
@@ -124,26 +158,23 @@ def _several(schema: Schema) -> list[Call]:
     return calls
 
 
-def _looked_up(intent: Intent, response: dict[str, Any]) -> tuple[list[Call], str]:
-    """After a look-up: the filter it found, or a question back."""
+def _looked_up(intent: Intent, response: dict[str, Any]) -> Intent | str:
+    """After a look-up: the intent with the filter it found, or a question back."""
     rows = response.get("rows") or []
     if response.get("status") != "ok" or not rows:
-        return [], failed(response)
+        return failed(response)
     exact = [row for row in rows if row[3]] or rows
     columns = list(dict.fromkeys(row[0] for row in exact))
     if len(columns) > 1:
         question = f'"{intent.look_up}" occurs in several columns: {", ".join(columns)}.'
-        return [], f'{question} Say which, such as: where {columns[0]} is "{intent.look_up}".'
+        return f'{question} Say which, such as: where {columns[0]} is "{intent.look_up}".'
     values = list(dict.fromkeys(row[1] for row in exact))
     if len(values) > 1 and not rows[0][3]:
         shown = "; ".join(str(value) for value in values[:6])
-        return (
-            [],
-            f'Several values of {columns[0]} contain "{intent.look_up}": {shown}. Which one do you mean?',
-        )
+        return f'Several values of {columns[0]} contain "{intent.look_up}": {shown}. Which one do you mean?'
     found = {"column": columns[0], "op": "equals", "value": values[0]}
     where = [*intent.arguments.get("where", []), found]
-    return [(intent.tool, intent.arguments | {"where": where})], ""
+    return Intent(intent.tool, intent.arguments | {"where": where})
 
 
 def _plain(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from rapidfuzz.distance import OSA
 
 from agents.planner.lexicon import ADJECTIVES, ALIASES, KNOWN, ROW_WORDS, SHORT_WORDS, STOP, SYNONYMS
 from agents.planner.tokens import stems
+from storage.datasets import ColumnInfo
 
 SLIP_LETTERS = 4
 SHORTEST = 3
@@ -29,6 +30,7 @@ class Column:
     values: tuple[Any, ...] = ()
     low: Any = None
     high: Any = None
+    missing: int = 0
 
     @cached_property
     def stems(self) -> list[str]:
@@ -39,6 +41,11 @@ class Column:
     def numeric(self) -> bool:
         """Whether it holds numbers."""
         return self.kind in ("integer", "number")
+
+    @property
+    def info(self) -> ColumnInfo:
+        """The column as the analyses know it."""
+        return ColumnInfo(self.name, "", self.kind, distinct=self.distinct, min=self.low, max=self.high)
 
     @property
     def timed(self) -> bool:
@@ -103,6 +110,7 @@ class Schema:
                 values=tuple(c.get("values", [])),
                 low=c.get("min"),
                 high=c.get("max"),
+                missing=c.get("missing", 0),
             )
             for c in item["columns"]
         ]
