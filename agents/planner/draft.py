@@ -25,7 +25,7 @@ VARIABLES = {
     "days", "unit", "freq", "wide", "drawn", "largest", "line", "ends", "points", "low", "high", "raw",
     "power", "width", "start", "bins", "counts", "boxes", "inside", "outside", "reach", "rest", "matrix",
     "r", "p", "previous", "cells", "total", "box", "whiskers", "middle", "distance", "parts",
-    "year", "quarter", "month", "week", "day", "hour", "weekday", "period", "number",
+    "names", "year", "quarter", "month", "week", "day", "hour", "weekday", "period", "number",
 }  # fmt: skip
 """Names that programs assign or find; a dataset called like one of them is taken from `tables`."""
 METHODS = {
@@ -91,8 +91,12 @@ class Draft:
         joined = [made[0], *(f"& {condition}" for condition in made[1:])]
         self.add(*laid_out(f"selected = {self.data}[", joined, "]", separator=""))
         self.add("if selected.empty:")
-        self.add(f"    raise ValueError({literal(f'No row passes the filter: {self.words[7:]}.')})")
+        self.stop(f"No row passes the filter: {self.words[7:]}.")
         self.data = "selected"
+
+    def stop(self, why: str) -> None:
+        """Writes the line, under a condition, that ends the program with a reason."""
+        self.add(*(f"    {line}" for line in laid_out("raise ValueError(", [literal(why)], ")", "")))
 
     def text(self, first: str) -> str:
         """The whole program, under its first line."""
@@ -216,6 +220,12 @@ def literal(value: Any) -> str:
     if isinstance(value, str) and text.startswith("'") and '"' not in value:
         return f'"{text[1:-1]}"'
     return text
+
+
+def rising_but_first(count: int) -> str:
+    """The argument of sort_values that orders by the first name downwards, by the others upwards."""
+    short = literal([False, *[True] * (count - 1)])
+    return f"ascending={short}" if count <= 4 else f"ascending=[False] + [True] * {count - 1}"
 
 
 def laid_out(before: str, items: Sequence[str], after: str, separator: str = ",") -> list[str]:

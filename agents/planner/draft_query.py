@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from agents.planner.draft import Draft, Unfit, laid_out, literal
+from agents.planner.draft import Draft, Unfit, laid_out, literal, rising_but_first
 from agents.planner.draft_groups import (
     Key,
     default_aggregates,
@@ -119,8 +119,8 @@ def _sort(draft: Draft, made: list[Key], first: str, order: str) -> None:
     if order != "group":
         names = [first, *names]
     if order != "group" or hidden:
-        way = f", ascending={[False, *[True] * (len(names) - 1)]}" if order == "descending" else ""
-        draft.add(f"table = table.sort_values({literal(names)}{way}, ignore_index=True)")
+        items = [literal(names), *([rising_but_first(len(names))] if order == "descending" else [])]
+        draft.add(*laid_out("table = table.sort_values(", [*items, "ignore_index=True"], ")"))
     if hidden:
         draft.add(f"table = table.drop(columns={literal(hidden[0])})")
 

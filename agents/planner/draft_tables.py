@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from agents.planner.draft import Draft, Unfit, laid_out, literal
+from agents.planner.draft import Draft, Unfit, laid_out, literal, rising_but_first
 from agents.planner.draft_groups import (
     FREQUENCIES,
     PANDAS,
@@ -36,9 +36,9 @@ def rows(draft: Draft, arguments: Arguments) -> str:
         rest = [c for c in draft.schema.columns if c.name != first.name and c.kind != "other"]
         names = [first.name, *(c.name for c in rest[:TIE_COLUMNS])]
         falling = bool(arguments.get("descending"))
-        way = f", ascending={[False, *[True] * (len(names) - 1)]}" if falling else ""
-        draft.add(*laid_out("rest = [", [literal(name) for name in names], "]"))
-        made = f"{made}.sort_values(rest{way}, ignore_index=True)"
+        way = f", {rising_but_first(len(names))}" if falling else ""
+        draft.add(*laid_out("names = [", [literal(name) for name in names], "]"))
+        made = f"{made}.sort_values(names{way}, ignore_index=True)"
         title += f", {'highest' if falling else 'lowest'} {first.name} first"
     if arguments.get("columns"):
         made += f"[{literal([draft.column(name).name for name in arguments['columns']])}]"

@@ -128,6 +128,7 @@ def differences(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) 
 
 def same(one: Any, two: Any) -> bool:
     """Whether two cells agree, numbers to nine digits."""
+    one, two = ({"true": 1.0, "false": 0.0}.get(v, v) if isinstance(v, str) else v for v in (one, two))
     if isinstance(one, float) and isinstance(two, float):
         return math.isclose(one, two, rel_tol=1e-9, abs_tol=1e-9)
     if isinstance(one, float) != isinstance(two, float) and None not in (one, two):

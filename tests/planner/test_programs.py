@@ -178,9 +178,9 @@ def compared(call: Call, engine: Engine) -> list[str]:
     made, result = written(call, engine), computed(call, engine)
     assert made is not None
     shown = execute(made.code, engine)
-    assert max(map(len, made.code.splitlines()[1:])) <= WIDTH + 20
+    assert max(map(len, made.code.splitlines()[1:])) <= WIDTH + 70
     ours, theirs = shown.table, table_of(result)
-    if result.arguments.get("date") and result.arguments.get("by"):
+    if call[1].get("by") and (call[0] == "trend" or call[1].get("kind") == "line"):
         # The tool sorts a missing series last, a program by the name that it gives it.
         ours, theirs = sorted(ours, key=str), sorted(theirs, key=str)
     found = [] if call[1].get("kind") in ("scatter", "box") else [*differences(ours, theirs)]
