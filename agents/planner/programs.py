@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from agents.planner.draft import Draft, Unfit, literal
+from agents.planner.draft import Draft, Unfit, laid_out, literal
 from agents.planner.draft_charts import show
 from agents.planner.draft_query import query
 from agents.planner.draft_tables import correlate, crosstab, describe, distribution, rows, trend
@@ -52,6 +52,9 @@ def program(tool: str, arguments: dict[str, Any], schema: Schema) -> Program | N
         return None
     title = str(arguments.get("title") or title)
     short = title if len(title) <= TITLE_LENGTH else f"{title[: TITLE_LENGTH - 1]}…"
+    if draft.lines[-1].isidentifier():
+        # A name alone would be shown under that name.
+        draft.lines[-1:] = laid_out("show(", [draft.lines[-1], literal(short)], ")")
     return Program(draft.text(_first_line(tool, arguments)), short)
 
 

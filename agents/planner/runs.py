@@ -7,6 +7,7 @@ from agents.planner.programs import intent_of
 from analysis.measures import label
 
 INSTEAD = "Ask the same question in direct mode: the tools there compute it another way."
+NO_NUMBER = ("nan", "<NA>")
 MIDNIGHT = ("T00:00:00", " 00:00:00")
 
 
@@ -15,7 +16,7 @@ def run_answer(arguments: dict[str, Any], response: Response, notes: list[str]) 
     if response.get("status") != "ok":
         return _broken(response)
     tool, asked = intent_of(str(arguments.get("code", ""))) or ("", {})
-    tables = [item for item in response.get("results") or [] if item.get("columns") and "rows" in item]
+    tables = [item for item in response.get("outputs") or [] if item.get("columns") and "rows" in item]
     title = str(arguments.get("title") or "")
     if not tables:
         return f"Here is what the code gave.\n\n*Understood: {title}.*"
@@ -33,7 +34,9 @@ def _broken(response: Response) -> str:
 
 
 def _plain(cell: Any) -> Any:
-    """pandas has no days, only their first moment."""
+    """pandas has no days, only their first moment, and a missing number is not a number."""
+    if cell in NO_NUMBER:
+        return None
     return cell[:10] if isinstance(cell, str) and cell[10:] in MIDNIGHT else cell
 
 

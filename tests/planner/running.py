@@ -80,7 +80,8 @@ def execute(code: str, engine: Engine) -> Shown:
     last = tree.body.pop()
     assert isinstance(last, ast.Expr), "a program ends with what it shows"
     exec(compile(tree, "<program>", "exec"), scope)
-    shown.values.append(eval(compile(ast.Expression(last.value), "<program>", "eval"), scope))
+    value = eval(compile(ast.Expression(last.value), "<program>", "eval"), scope)
+    shown.values += [] if value is None else [value]
     return shown
 
 

@@ -30,7 +30,7 @@ SMALL = {
 
 def ran(**given: Any) -> dict[str, dict[str, Any]]:
     """What run_python answers when it showed one table."""
-    return {RUN: {"status": "ok", "run": "x", "results": [SMALL | given], "printed": "", "notes": []}}
+    return {RUN: {"status": "ok", "run": "x", "outputs": [SMALL | given], "printed": "", "notes": []}}
 
 
 def talk(schema: str = "sales", **given: Any) -> Talk:
@@ -147,7 +147,7 @@ def test_answers_are_made_of_what_the_code_showed(question: str, shown: dict[str
 def test_a_chart_without_its_numbers_is_still_an_answer() -> None:
     made = talk()
     figure = {"result_id": "r1", "kind": "figure", "title": "t"}
-    made.responses = {RUN: {"status": "ok", "run": "x", "results": [figure], "printed": "", "notes": []}}
+    made.responses = {RUN: {"status": "ok", "run": "x", "outputs": [figure], "printed": "", "notes": []}}
     assert "Here is what the code gave." in made.ask("plot sales by region").text
 
 

@@ -241,7 +241,7 @@ def test_odd_names_and_values_are_only_data(name: str, load: Load) -> None:
     engine = load(odd=frame)
     column = engine.dataset().columns[0].name
     where = [{"column": "group", "op": "equals", "value": name}]
-    for call in [
+    calls: list[Call] = [
         ("query", {"measure": column, "by": ["group"], "where": where}),
         ("query", {"measure": column, "aggregate": ["mean"]}),
         ("query", {"measure": "n", "by": [column], "limit": 2}),
@@ -249,7 +249,8 @@ def test_odd_names_and_values_are_only_data(name: str, load: Load) -> None:
         ("show", {"kind": "bar", "x": "group", "y": column}),
         ("show", {"kind": "scatter", "x": column, "y": "n"}),
         ("describe", {"column": column}),
-    ]:
+    ]
+    for call in calls:
         assert compared(call, engine) == []
         assert intent_of(_code(call, engine)) == call
 
