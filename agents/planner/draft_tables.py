@@ -40,6 +40,8 @@ def rows(draft: Draft, arguments: Arguments) -> str:
         draft.add(*laid_out("names = [", [literal(name) for name in names], "]"))
         made = f"{made}.sort_values(names{way}, ignore_index=True)"
         title += f", {'highest' if falling else 'lowest'} {first.name} first"
+    elif draft.words:
+        made += ".reset_index(drop=True)"
     if arguments.get("columns"):
         made += f"[{literal([draft.column(name).name for name in arguments['columns']])}]"
     if arguments.get("limit"):
@@ -149,7 +151,7 @@ def _binned(draft: Draft, column: Column, bins: int) -> None:
                 '"rows": counts',
                 '"share %": 100 * counts / len(values)',
             ],
-            "})",
+            "}).reset_index(drop=True)",
         ),
     )
 

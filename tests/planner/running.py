@@ -27,6 +27,7 @@ from analysis.rows import rows
 from analysis.show import show
 from analysis.trend import trend
 from sandbox.engine import literal
+from sandbox.frames import table
 from storage.results import Result
 
 Call = tuple[str, dict[str, Any]]
@@ -52,7 +53,7 @@ class Shown:
         """The last thing shown, as rows of plain values."""
         value = self.values[-1]
         if isinstance(value, pd.DataFrame):
-            return [[plain(cell) for cell in row] for row in value.itertuples(index=False, name=None)]
+            return [[plain(cell) for cell in row] for row in table(value).rows]
         return [[plain(value)]]
 
 
