@@ -1,23 +1,40 @@
-"""A verified answer: ask, state what was asked, check the numbers on another path, retry within bounds.
+"""A verified answer: the problem stated, checks written, the answer computed, checked, corrected within bounds.
 
-One row of `session_states` is written at every step, so the record is there before the answer is shown.
+One row of `session_states` is written at every step, so what is shown while it goes on is what is stored. A
+turn drives it: `prepare` before the question goes to the agents, `check` after each answer, which says what
+to tell them when a check failed, and `end` when the turn is over, however it ended.
 """
 
-import time
+import asyncio
+import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from google.adk.models.base_llm import BaseLlm
+
+from agents import model_errors
+from agents.card import data_card
+from agents.checking import Answer, Checker
+from agents.planner.llm import PlannerLlm
+from agents.planner.programs import intent_of
+from agents.problem import NoProblem, Planned, state_problem
 from agents.settings import Settings
-from agents.turns import RunningTurn, Turns
-from analysis.checks import Check, check, passed
-from analysis.engine import Engine
+from analysis.checks import Check, passed
+from sandbox.errors import SandboxError
 from sandbox.pool import WorkerPool
 from storage.keys import SessionKey
-from storage.results import Result
+from storage.results import RUN_PYTHON, Result
 from storage.session_states import SessionState
 from storage.store import Store
 from storage.turns import TurnRecord
 
+logger = logging.getLogger(__name__)
+MAX_ATTEMPTS = 3
+MAX_RESULTS = 5
+"""So many of an attempt's last results are checked."""
+PREPARE_SECONDS = 60.0
 # What each tool's results are about.
 TOPICS = {
     "query": "aggregation", "rows": "summary", "find_values": "summary", "sql": "aggregation",
@@ -26,97 +43,187 @@ TOPICS = {
     "crosstab": "comparison", "trend": "time_series", "show": "visualization",
 }  # fmt: skip
 STATISTICS = ("correlate", "compare", "outliers", "trend")
-GRACE_SECONDS = 10.0
+AGAIN = """Your answer to the question below was checked, and it does not hold:
+{failed}
+
+The question: {question}
+
+Find the mistake, compute the numbers again and answer anew. State no number of the answer before."""
+UNANSWERED = "The question is answered with numbers."
+NO_NUMBERS = "The answer holds no numbers."
+DETERMINISTIC = "The built-in planner would compute the same again, so there is no second attempt."
 
 
 class Verification:
-    """Runs verified answers, one after the other in each session."""
+    """One question; its methods are called one after the other, on the event loop."""
 
-    def __init__(self, store: Store, pool: WorkerPool, turns: Turns, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        pool: WorkerPool,
+        settings: Settings,
+        llm: BaseLlm,
+        key: SessionKey,
+        question: str,
+        max_attempts: int = MAX_ATTEMPTS,
+    ) -> None:
         self._store = store
-        self._pool = pool
-        self._turns = turns
-        self._settings = settings
-
-    def run(self, key: SessionKey, question: str, *, max_attempts: int = 3) -> SessionState:
-        """Blocks until there is a verdict, and returns what is stored.
-
-        `tests_passed` is true only if every check passed and one of them came to the numbers on another path.
-        Raises TurnRefused when the question cannot be taken now.
-        """
-        state = SessionState(
+        self._llm = llm
+        self._key = key
+        self._checker = Checker(store, pool, settings, key)
+        self._planned: list[Planned] = []
+        self._seen = 0
+        self._max_attempts = max_attempts
+        self.state = SessionState(
             thread_id=str(uuid.uuid4()), user_prompt=question, session_id=key.session_id, user_id=key.user_id
         )
-        for attempt in range(1, max_attempts + 1):
-            running = self._turns.start(key, question)
-            state = self._save(replace(state, problem_attempts=attempt))
-            try:
-                state = self._attempt(key, running, state)
-            except Exception:
-                # No run is left open, whatever broke it off.
-                self._save(replace(state, workflow_status="failed", tests_passed=False))
-                raise
-            if state.workflow_status == "completed":
-                return state
-        return self._save(replace(state, workflow_status="failed"))
 
-    def _attempt(self, key: SessionKey, running: RunningTurn, state: SessionState) -> SessionState:
-        turn = self._ended(running)
-        state = replace(state, run_id=turn.invocation_id or state.run_id)
-        result = self._result(key, turn)
-        if result is None:
-            return self._save(replace(state, tests_passed=False, problem_tests=[_unanswered(turn)]))
-        state = self._save(
-            replace(
-                state,
-                topic=TOPICS.get(result.tool),
-                difficulty=_difficulty(result),
-                problem_description=result.title,
-                code=result.code,
-                code_attempts=state.code_attempts + 1,
-            )
+    @property
+    def part(self) -> dict[str, Any]:
+        """What a turn's record says of it."""
+        return {"kind": "verification", "thread_id": self.state.thread_id}
+
+    async def prepare(self) -> None:
+        """States the problem and has checks written, before there is an answer."""
+        await self._save(problem_attempts=1)
+        if not self._by_planner:
+            await self._state_problem([])
+
+    async def check(self, record: TurnRecord) -> str:
+        """Checks what was added to the record since the last call.
+
+        Returns what to ask the agents next, or nothing when there is a verdict.
+        """
+        if record.status != "running" or record.error is not None:
+            return ""
+        answer = await asyncio.to_thread(self._answer, record)
+        await self._save(
+            run_id=record.invocation_id or self.state.run_id, code_attempts=self.state.code_attempts + 1
         )
-        checks = self._checked(key, result)
-        verdict = passed(checks)
-        return self._save(
-            replace(
-                state,
-                problem_tests=[item.as_json() for item in checks],
-                tests_passed=verdict,
-                workflow_status="completed" if verdict else "running",
-            )
+        if not answer.results:
+            missing = Check("answered", UNANSWERED, False, False, NO_NUMBERS)
+            return await self._failed([missing])
+        await self._save(**self._described(answer.final))
+        checks = await self._checked(answer)
+        if passed(checks):
+            await self._save(problem_tests=_json(checks), tests_passed=True, workflow_status="completed")
+            return ""
+        return await self._failed(checks)
+
+    async def end(self, record: TurnRecord) -> None:
+        """Leaves no run open, whatever broke it off."""
+        if self.state.workflow_status != "running":
+            return
+        reason = str((record.error or {}).get("message") or "")
+        if reason and not self.state.problem_tests:
+            broken = Check("answered", UNANSWERED, False, False, reason)
+            await self._save(problem_tests=_json([broken]))
+        await self._save(
+            run_id=record.invocation_id or self.state.run_id, workflow_status="failed", tests_passed=False
         )
 
-    def _save(self, state: SessionState) -> SessionState:
-        return self._store.session_states.save_session_state(state)
+    @property
+    def _by_planner(self) -> bool:
+        return isinstance(self._llm, PlannerLlm)
 
-    def _ended(self, running: RunningTurn) -> TurnRecord:
-        deadline = time.monotonic() + self._settings.turn_timeout_seconds + GRACE_SECONDS
-        while not running.done and time.monotonic() < deadline:
-            running.wait(running.version, 1.0)
-        return running.record
+    async def _state_problem(self, broken: list[Check]) -> None:
+        datasets = await asyncio.to_thread(self._store.datasets.for_session, self._key)
+        question = self.state.user_prompt
+        try:
+            async with asyncio.timeout(PREPARE_SECONDS):
+                problem = await state_problem(self._llm, data_card(datasets), question, broken)
+        except NoProblem as error:
+            logger.warning("the model wrote no checks: %s", error)
+            return
+        except Exception as error:
+            found = model_errors.from_exception(error)
+            logger.warning("the model wrote no checks: %s (%s)", found.kind, type(error).__name__)
+            return
+        if broken:
+            names = {check.name for check in broken}
+            kept = [item for item in self._planned if item.name not in names]
+            self._planned = [*kept, *(item for item in problem.checks if item.name in names)]
+            return
+        self._planned = problem.checks
+        await self._save(
+            topic=problem.topic,
+            difficulty=problem.difficulty,
+            problem_description=problem.text,
+            problem_tests=_json([item.waiting() for item in self._planned]),
+        )
 
-    def _result(self, key: SessionKey, turn: TurnRecord) -> Result | None:
-        """The turn's last result that has numbers."""
-        ids = [part["id"] for part in turn.parts if part["kind"] == "result"]
-        found = self._store.results.get(key.user_id, ids[-1]) if ids and turn.status == "completed" else None
-        return found if found is not None and "table" in found.output else None
+    async def _checked(self, answer: Answer) -> list[Check]:
+        checks = await self._run(answer)
+        names = {item.name for item in self._planned}
+        broken = [check for check in checks if check.passed is None and check.name in names]
+        if not broken or self.state.problem_attempts >= self._max_attempts:
+            return checks
+        # A check that cannot run says nothing of the answer, so it is the check that is written again.
+        await self._save(problem_tests=_json(checks), problem_attempts=self.state.problem_attempts + 1)
+        await self._state_problem(broken)
+        return await self._run(answer)
 
-    def _checked(self, key: SessionKey, result: Result) -> list[Check]:
-        datasets = self._store.datasets.for_session(key)
-        worker = self._pool.worker(key.session_id)
-        return check(Engine(worker, datasets, key=key, invocation_id=result.invocation_id), result)
+    async def _run(self, answer: Answer) -> list[Check]:
+        try:
+            return await asyncio.to_thread(self._checker.check, answer, list(self._planned))
+        except asyncio.CancelledError:
+            # The thread goes on otherwise, with nobody to wait for it.
+            self._checker.stop()
+            raise
+        except SandboxError as error:
+            return [Check("checks", "The checks of the answer run.", False, None, str(error))]
+
+    async def _failed(self, checks: list[Check]) -> str:
+        if self._by_planner:
+            checks = [*checks, Check("second attempt", DETERMINISTIC, False, None)]
+        last = self._by_planner or self.state.code_attempts >= self._max_attempts
+        status = "failed" if last else "running"
+        await self._save(problem_tests=_json(checks), tests_passed=False, workflow_status=status)
+        wrong = [check for check in checks if check.passed is False]
+        # An answer that no check speaks against is not made better by another one.
+        if last or not wrong:
+            await self._save(workflow_status="failed")
+            return ""
+        told = "\n".join(f"- {check.name}: {check.statement} Found: {check.detail}" for check in wrong)
+        return AGAIN.format(failed=told, question=self.state.user_prompt)
+
+    def _answer(self, record: TurnRecord) -> Answer:
+        added, self._seen = record.parts[self._seen :], len(record.parts)
+        ids = [part["id"] for part in added if part["kind"] == "result" and not part.get("failed")]
+        found = [self._store.results.get(self._key.user_id, result_id) for result_id in ids]
+        numbers = [r for r in found if r is not None and ("table" in r.output or "figure" in r.output)]
+        return Answer(numbers[-MAX_RESULTS:], self._by_planner)
+
+    def _described(self, result: Result) -> dict[str, Any]:
+        """The row's words for what was computed; those of the model stay."""
+        state, (tool, arguments) = self.state, _call(result)
+        return {
+            "topic": state.topic or TOPICS.get(tool),
+            "difficulty": state.difficulty or _difficulty(tool, arguments),
+            "problem_description": state.problem_description or result.title,
+            "code": result.code,
+        }
+
+    async def _save(self, **changes: Any) -> None:
+        state = replace(self.state, **changes)
+        self.state = await asyncio.to_thread(self._store.session_states.save_session_state, state)
 
 
-def _unanswered(turn: TurnRecord) -> dict[str, object]:
-    reason = (turn.error or {}).get("message") or "The answer holds no numbers."
-    statement = "The question is answered with numbers."
-    return Check("answered", statement, False, False, str(reason)).as_json()
+def _call(result: Result) -> tuple[str, dict[str, Any]]:
+    if result.tool != RUN_PYTHON:
+        return result.tool, result.arguments
+    return intent_of(result.code) or (RUN_PYTHON, {})
 
 
-def _difficulty(result: Result) -> str:
+def _difficulty(tool: str, arguments: dict[str, Any]) -> str:
     """By what the answer took: one aggregation, filters or several groups, or a statistical test."""
-    if result.tool in STATISTICS or result.language == "python":
+    if tool in STATISTICS or tool not in TOPICS:
         return "hard"
-    involved = result.arguments.get("where") or len(result.arguments.get("by") or []) > 1
+    by = arguments.get("by") or []
+    involved = arguments.get("where") or (isinstance(by, list) and len(by) > 1)
     return "medium" if involved else "easy"
+
+
+def _json(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    return [check.as_json() for check in checks]

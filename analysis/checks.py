@@ -11,13 +11,13 @@ from typing import Any
 
 import ibis
 
+from analysis.agreement import TOLERANCE, difference
 from analysis.conditions import Selection, select
 from analysis.engine import Engine, compile_sql, python_text, result_table
 from analysis.errors import AnalysisError
 from analysis.measures import aggregated, free_name, grouping, selected_interval
 from storage.results import Result
 
-TOLERANCE = 1e-9
 PANDAS = {
     "sum": "sum(min_count=1)", "mean": "mean()", "median": "median()", "count": "count()", "min": "min()",
     "max": "max()", "std": "std()", "distinct": "nunique()",
@@ -48,9 +48,12 @@ class Check:
     """What must be true of any right answer."""
     independent: bool
     """Whether it came to the numbers on another path."""
-    passed: bool
+    passed: bool | None
+    """None until it ran, and when it could not be run."""
     detail: str = ""
-    """What was found instead."""
+    """What was found instead, or why it was not run."""
+    code: str = ""
+    """What was run to find out, where that is its own."""
 
     def as_json(self) -> dict[str, Any]:
         """How a run stores it."""
@@ -69,18 +72,25 @@ def check(engine: Engine, result: Result) -> list[Check]:
 
 
 def _of_query(engine: Engine, result: Result) -> list[Check]:
-    arguments = result.arguments
-    selection = select(engine, arguments["dataset"], arguments["where"])
-    checks = [_second_formulation(engine, result, selection)]
+    selection = select(engine, result.arguments["dataset"], result.arguments["where"])
+    return [_second_formulation(engine, result, selection), *_sums(engine, result, selection)]
+
+
+def sums(engine: Engine, result: Result) -> list[Check]:
+    """Whether the groups of a query's table add up to the total, where they must."""
+    return _sums(engine, result, select(engine, result.arguments["dataset"], result.arguments["where"]))
+
+
+def _sums(engine: Engine, result: Result, selection: Selection) -> list[Check]:
     aggregates = _aggregates(engine, result)
-    if arguments["by"] and not arguments["limit"] and aggregates[0] in ADDING:
-        checks.append(_parts_and_total(engine, result, selection, aggregates[0]))
-    return checks
+    if not result.arguments["by"] or result.arguments["limit"] or aggregates[0] not in ADDING:
+        return []
+    return [_parts_and_total(engine, result, selection, aggregates[0])]
 
 
 def passed(checks: Sequence[Check]) -> bool:
-    """Whether all passed, one of them on another path at least."""
-    return all(item.passed for item in checks) and any(item.independent for item in checks)
+    """Whether all ran and passed, one of them on another path at least."""
+    return all(item.passed is True for item in checks) and any(item.independent for item in checks)
 
 
 def _again(engine: Engine, result: Result) -> Check:
@@ -92,7 +102,7 @@ def _again(engine: Engine, result: Result) -> Check:
             rows = result_table(engine.program(result.code, **_about(engine))[1]).rows
     except AnalysisError as error:
         return Check("same code again", statement, False, False, str(error))
-    detail = _difference(result_table(result).rows, rows)
+    detail = difference(result_table(result).rows, rows)
     return Check("same code again", statement, False, not detail, detail)
 
 
@@ -109,15 +119,13 @@ def _second_formulation(engine: Engine, result: Result, selection: Selection) ->
     for row in shown.rows:
         key = _key([row[place] for place in places])
         values = [value for place, value in enumerate(row) if place not in places]
-        if key not in expected or _difference([values], [expected[key]]):
-            return Check(
-                SECOND, SECOND_STATEMENT, True, False, f"{key}: {values} here, {expected.get(key)} there"
-            )
+        if key not in expected or difference([values], [expected[key]]):
+            detail = f"{key}: {values} here, {expected.get(key)} there"
+            return Check(SECOND, SECOND_STATEMENT, True, False, detail, code)
     if not result.arguments["limit"] and len(shown.rows) != len(expected) and not shown.truncated:
-        return Check(
-            SECOND, SECOND_STATEMENT, True, False, f"{len(shown.rows)} groups here, {len(expected)} there"
-        )
-    return Check(SECOND, SECOND_STATEMENT, True, True)
+        detail = f"{len(shown.rows)} groups here, {len(expected)} there"
+        return Check(SECOND, SECOND_STATEMENT, True, False, detail, code)
+    return Check(SECOND, SECOND_STATEMENT, True, True, code=code)
 
 
 def _rows_sql(engine: Engine, result: Result, selection: Selection) -> tuple[str, list[str], str]:
@@ -166,24 +174,3 @@ def _about(engine: Engine) -> dict[str, Any]:
 
 def _key(labels: Sequence[Any]) -> tuple[str, ...]:
     return tuple("" if label is None else str(label).removesuffix(" 00:00:00") for label in labels)
-
-
-def _difference(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) -> str:
-    """The first place where two tables differ; empty when they agree."""
-    if len(ours) != len(theirs):
-        return f"{len(ours)} rows and {len(theirs)} rows"
-    for number, (row, other) in enumerate(zip(ours, theirs, strict=True), 1):
-        for one, two in zip(row, other, strict=True):
-            if not _same(one, two):
-                return f"row {number}: {one} and {two}"
-    return ""
-
-
-def _same(one: Any, two: Any) -> bool:
-    if one is None or two is None or one != one or two != two:
-        return (one is None or one != one) and (two is None or two != two)
-    try:
-        a, b = float(one), float(two)
-    except (TypeError, ValueError):
-        return _key([one]) == _key([two])
-    return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
