@@ -66,6 +66,7 @@ class Assistant:
             call=lambda work: self._loop.call_soon_threadsafe(work),
             runner=lambda: self._opened.result()[0],
             label=lambda: self.model.label if self.model else "",
+            verification=self._verification,
             owner=self._owner.name,
         )
         self._submit(self.turns.keep_leases())
@@ -207,10 +208,22 @@ class Assistant:
 
         return duplicate_session(self.store, self._await, key)
 
-    def verified(self, key: SessionKey, question: str, *, max_attempts: int = 3) -> SessionState:
+    def verified(self, key: SessionKey, question: str) -> SessionState:
         """Answers and checks the answer; blocks until there is a verdict. Raises TurnRefused."""
-        return Verification(self.store, self.pool, self.turns, self.settings).run(
-            key, question, max_attempts=max_attempts
+        running = self.turns.start(key, question, verified=True)
+        assert running.verification is not None
+        while not running.done:
+            running.wait(running.version, 1.0)
+        return running.verification.state
+
+    def _verification(self, key: SessionKey, question: str) -> Verification:
+        return Verification(
+            store=self.store,
+            pool=self.pool,
+            settings=self.settings,
+            llm=lambda: self._opened.result()[1].llm,
+            key=key,
+            question=question,
         )
 
     def close(self) -> None:

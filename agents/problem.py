@@ -4,7 +4,7 @@ import ast
 import json
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class Problem:
     topic: str | None = None
     difficulty: str | None = None
     checks: list[Planned] = field(default_factory=list)
+    tokens: int = 0
+    """What stating it took."""
 
 
 async def state_problem(llm: BaseLlm, card: str, question: str, broken: list[Check] | None = None) -> Problem:
@@ -68,13 +70,14 @@ async def state_problem(llm: BaseLlm, card: str, question: str, broken: list[Che
         contents=[types.Content(role="user", parts=[types.Part(text=card), types.Part(text=wanted)])],
         config=types.GenerateContentConfig(system_instruction=PROMPT.read_text()),
     )
-    text = ""
+    text, tokens = "", 0
     async for response in llm.generate_content_async(request):
         if response.error_code:
             raise NoProblem(f"{response.error_code}: {response.error_message or ''}")
         parts = (response.content.parts or []) if response.content else []
         text += "".join(part.text or "" for part in parts if not part.thought)
-    return read_problem(text)
+        tokens = (response.usage_metadata and response.usage_metadata.total_token_count) or tokens
+    return replace(read_problem(text), tokens=tokens)
 
 
 def read_problem(text: str) -> Problem:

@@ -24,6 +24,7 @@ from agents.reruns import part_of, run_again, tell
 from agents.saving import Saver
 from agents.settings import Settings
 from agents.transcript import Transcript
+from agents.verified import MAX_ATTEMPTS, Verification
 from agents.workspace import workspace
 from sandbox.errors import SandboxError, WorkerStopped
 from sandbox.pool import WorkerPool
@@ -53,10 +54,16 @@ class TurnRefused(Exception):
 class RunningTurn:
     """A turn that is being answered; `record` is what there is so far."""
 
-    def __init__(self, record: TurnRecord, *, verified: bool = False, rerun_of: str | None = None) -> None:
+    def __init__(
+        self,
+        record: TurnRecord,
+        *,
+        verification: Verification | None = None,
+        rerun_of: str | None = None,
+    ) -> None:
         self.record = record
-        self.verified = verified
-        """Whether the answer has to pass checks."""
+        self.verification = verification
+        """The checks that the answer has to pass, if it has to."""
         self.rerun_of = rerun_of
         """The result whose edited code is being run; None while a question is being answered."""
         self.problem = ""
@@ -96,6 +103,7 @@ class Turns:
         call: Callable[[Callable[[], Any]], Any],
         runner: Callable[[], Runner],
         label: Callable[[], str],
+        verification: Callable[[SessionKey, str], Verification],
         owner: str,
     ) -> None:
         self._store = store
@@ -105,6 +113,7 @@ class Turns:
         self._call = call
         self._runner = runner
         self._label = label
+        self._verification = verification
         self._owner = owner
         self._running: dict[SessionKey, RunningTurn] = {}
         self._lock = threading.Lock()
@@ -115,6 +124,7 @@ class Turns:
     ) -> RunningTurn:
         """Stores the question and begins the answer, in the conversation's mode or in `mode`.
 
+        A `verified` answer has to pass checks, and is computed again within bounds when it does not.
         Raises TurnRefused while another answer is being made in this session, at shutdown, for an empty
         question, and when the conversation was deleted; StorageError when it cannot be stored.
         """
@@ -123,7 +133,8 @@ class Turns:
         with self._lock:
             self._check_free(key)
             record = self._store_question(key, question, mode)
-            running = self._running[key] = RunningTurn(record, verified=verified)
+            checks = self._verification(key, record.question) if verified else None
+            running = self._running[key] = RunningTurn(record, verification=checks)
         self._submit(self._run(running))
         return running
 
@@ -225,6 +236,8 @@ class Turns:
         running.ending = running.ending or how
         self._call(running.abort.set)
         self._pool.kill(running.record.key.session_id)
+        if running.verification is not None:
+            running.verification.stop()
         self._submit(self._cancel_later(running))
 
     async def _cancel_later(self, running: RunningTurn) -> None:
@@ -240,7 +253,8 @@ class Turns:
         record, transcript = running.record, Transcript(running.record)
         saver = Saver(record, self._store.turns.save)
         try:
-            async with asyncio.timeout(self._settings.turn_timeout_seconds):
+            attempts = 1 if running.verification is None else MAX_ATTEMPTS
+            async with asyncio.timeout(self._settings.turn_timeout_seconds * attempts):
                 await self._follow(running, transcript, saver)
             if record.error is None and not transcript.answered:
                 record.error = model_errors.make("empty").as_json()
@@ -256,6 +270,7 @@ class Turns:
         finally:
             try:
                 await saver.close()
+                await asyncio.shield(self._end_verification(running))
             finally:
                 # On a thread, because it waits for a database that went away.
                 await asyncio.shield(asyncio.to_thread(self._finish, running, transcript))
@@ -264,17 +279,36 @@ class Turns:
         runner = await asyncio.to_thread(self._runner)
         record, key = running.record, running.record.key
         record.model = self._label()
-        async for event in runner.run_async(
-            user_id=key.user_id,
-            session_id=key.session_id,
-            new_message=types.Content(role="user", parts=[types.Part(text=record.question)]),
-            state_delta={MODE_OF_TURN: record.mode},
-            run_config=self._run_config(),
-            abort_signal=running.abort,
-        ):
-            transcript.take(event)
-            saver.changed(urgent=transcript.structural)
+        verification, message = running.verification, record.question
+        if verification is not None:
+            record.parts.append(verification.part)
+            saver.changed(urgent=True)
+            await verification.prepare(record)
+        while message:
             running.change()
+            async for event in runner.run_async(
+                user_id=key.user_id,
+                session_id=key.session_id,
+                new_message=types.Content(role="user", parts=[types.Part(text=message)]),
+                state_delta={MODE_OF_TURN: record.mode},
+                run_config=self._run_config(),
+                abort_signal=running.abort,
+            ):
+                transcript.take(event)
+                saver.changed(urgent=transcript.structural)
+                running.change()
+            message = ""
+            if verification is not None and not running.ending:
+                message = await verification.check(record)
+                saver.changed(urgent=True)
+
+    async def _end_verification(self, running: RunningTurn) -> None:
+        if running.verification is None:
+            return
+        try:
+            await running.verification.end(running.record)
+        except StorageError as error:
+            logger.warning("the end of a verification was not stored: %s", error)
 
     async def _run_edited(self, running: RunningTurn, result: Result, code: str) -> None:
         running.task = asyncio.current_task()

@@ -1,4 +1,4 @@
-"""A verified answer: the problem stated, checks written, the answer computed, checked, corrected within bounds.
+"""A verified answer: the problem stated, checks written, the answer computed, checked, and corrected.
 
 One row of `session_states` is written at every step, so what is shown while it goes on is what is stored. A
 turn drives it: `prepare` before the question goes to the agents, `check` after each answer, which says what
@@ -8,7 +8,7 @@ to tell them when a check failed, and `end` when the turn is over, however it en
 import asyncio
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +51,7 @@ The question: {question}
 Find the mistake, compute the numbers again and answer anew. State no number of the answer before."""
 UNANSWERED = "The question is answered with numbers."
 NO_NUMBERS = "The answer holds no numbers."
+NOT_HELD = "The checks found a mistake in this attempt, so the answer was computed again."
 DETERMINISTIC = "The built-in planner would compute the same again, so there is no second attempt."
 
 
@@ -63,7 +64,7 @@ class Verification:
         store: Store,
         pool: WorkerPool,
         settings: Settings,
-        llm: BaseLlm,
+        llm: Callable[[], BaseLlm],
         key: SessionKey,
         question: str,
         max_attempts: int = MAX_ATTEMPTS,
@@ -73,7 +74,7 @@ class Verification:
         self._key = key
         self._checker = Checker(store, pool, settings, key)
         self._planned: list[Planned] = []
-        self._seen = 0
+        self._began = self._seen = 0
         self._max_attempts = max_attempts
         self.state = SessionState(
             thread_id=str(uuid.uuid4()), user_prompt=question, session_id=key.session_id, user_id=key.user_id
@@ -84,11 +85,12 @@ class Verification:
         """What a turn's record says of it."""
         return {"kind": "verification", "thread_id": self.state.thread_id}
 
-    async def prepare(self) -> None:
+    async def prepare(self, record: TurnRecord) -> None:
         """States the problem and has checks written, before there is an answer."""
         await self._save(problem_attempts=1)
+        self._seen = len(record.parts)
         if not self._by_planner:
-            await self._state_problem([])
+            await self._state_problem(record, [])
 
     async def check(self, record: TurnRecord) -> str:
         """Checks what was added to the record since the last call.
@@ -103,13 +105,13 @@ class Verification:
         )
         if not answer.results:
             missing = Check("answered", UNANSWERED, False, False, NO_NUMBERS)
-            return await self._failed([missing])
+            return await self._failed(record, [missing])
         await self._save(**self._described(answer.final))
-        checks = await self._checked(answer)
+        checks = await self._checked(record, answer)
         if passed(checks):
             await self._save(problem_tests=_json(checks), tests_passed=True, workflow_status="completed")
             return ""
-        return await self._failed(checks)
+        return await self._failed(record, checks)
 
     async def end(self, record: TurnRecord) -> None:
         """Leaves no run open, whatever broke it off."""
@@ -123,16 +125,20 @@ class Verification:
             run_id=record.invocation_id or self.state.run_id, workflow_status="failed", tests_passed=False
         )
 
+    def stop(self) -> None:
+        """Ends checks that are running, from any thread."""
+        self._checker.stop()
+
     @property
     def _by_planner(self) -> bool:
-        return isinstance(self._llm, PlannerLlm)
+        return isinstance(self._llm(), PlannerLlm)
 
-    async def _state_problem(self, broken: list[Check]) -> None:
+    async def _state_problem(self, record: TurnRecord, broken: list[Check]) -> None:
         datasets = await asyncio.to_thread(self._store.datasets.for_session, self._key)
         question = self.state.user_prompt
         try:
             async with asyncio.timeout(PREPARE_SECONDS):
-                problem = await state_problem(self._llm, data_card(datasets), question, broken)
+                problem = await state_problem(self._llm(), data_card(datasets), question, broken)
         except NoProblem as error:
             logger.warning("the model wrote no checks: %s", error)
             return
@@ -140,6 +146,7 @@ class Verification:
             found = model_errors.from_exception(error)
             logger.warning("the model wrote no checks: %s (%s)", found.kind, type(error).__name__)
             return
+        record.tokens += problem.tokens
         if broken:
             names = {check.name for check in broken}
             kept = [item for item in self._planned if item.name not in names]
@@ -153,7 +160,7 @@ class Verification:
             problem_tests=_json([item.waiting() for item in self._planned]),
         )
 
-    async def _checked(self, answer: Answer) -> list[Check]:
+    async def _checked(self, record: TurnRecord, answer: Answer) -> list[Check]:
         checks = await self._run(answer)
         names = {item.name for item in self._planned}
         broken = [check for check in checks if check.passed is None and check.name in names]
@@ -161,7 +168,7 @@ class Verification:
             return checks
         # A check that cannot run says nothing of the answer, so it is the check that is written again.
         await self._save(problem_tests=_json(checks), problem_attempts=self.state.problem_attempts + 1)
-        await self._state_problem(broken)
+        await self._state_problem(record, broken)
         return await self._run(answer)
 
     async def _run(self, answer: Answer) -> list[Check]:
@@ -174,7 +181,7 @@ class Verification:
         except SandboxError as error:
             return [Check("checks", "The checks of the answer run.", False, None, str(error))]
 
-    async def _failed(self, checks: list[Check]) -> str:
+    async def _failed(self, record: TurnRecord, checks: list[Check]) -> str:
         if self._by_planner:
             checks = [*checks, Check("second attempt", DETERMINISTIC, False, None)]
         last = self._by_planner or self.state.code_attempts >= self._max_attempts
@@ -185,11 +192,14 @@ class Verification:
         if last or not wrong:
             await self._save(workflow_status="failed")
             return ""
+        record.parts[self._began :] = _without_words(record.parts[self._began :])
+        self._seen = len(record.parts)
         told = "\n".join(f"- {check.name}: {check.statement} Found: {check.detail}" for check in wrong)
         return AGAIN.format(failed=told, question=self.state.user_prompt)
 
     def _answer(self, record: TurnRecord) -> Answer:
-        added, self._seen = record.parts[self._seen :], len(record.parts)
+        self._began, self._seen = self._seen, len(record.parts)
+        added = record.parts[self._began :]
         ids = [part["id"] for part in added if part["kind"] == "result" and not part.get("failed")]
         found = [self._store.results.get(self._key.user_id, result_id) for result_id in ids]
         numbers = [r for r in found if r is not None and ("table" in r.output or "figure" in r.output)]
@@ -208,6 +218,12 @@ class Verification:
     async def _save(self, **changes: Any) -> None:
         state = replace(self.state, **changes)
         self.state = await asyncio.to_thread(self._store.session_states.save_session_state, state)
+
+
+def _without_words(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An attempt that did not hold: what it computed stays to be seen, what it said does not."""
+    kept = [part for part in parts if part["kind"] != "text"]
+    return [*kept, {"kind": "text", "text": NOT_HELD}]
 
 
 def _call(result: Result) -> tuple[str, dict[str, Any]]:
