@@ -235,7 +235,7 @@ def test_what_the_answers_code_leaves_behind_reaches_no_check(assistant: Open, g
 
 
 def test_numbers_that_chance_made_do_not_come_again(assistant: Open, gemini: Gemini) -> None:
-    chance = "import numpy as np\nshow(orders.sample(3, random_state=None)['revenue'].sum(), 'sum')"
+    chance = "import time\nshow(orders['revenue'].sum() + time.time_ns() % 1_000_000, 'sum')"
     made = assistant(**with_gemini(gemini(problem(), *with_code(*[chance] * MAX_ATTEMPTS))))
     key = with_sample(made)
     made.set_mode(key, "code")
