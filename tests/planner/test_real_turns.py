@@ -11,6 +11,7 @@ from agents.assistant import Assistant
 from agents.planner.answers import number
 from analysis.present import to_model
 from storage.keys import SessionKey
+from storage.results import RUN_PYTHON
 from storage.turns import TurnRecord
 from tests.agents.conftest import Open, ask, result_ids, said, with_sample
 
@@ -84,6 +85,27 @@ FOLLOW_UPS = [
     "sort ascending",
 ]
 """Each asked after "total revenue by region"."""
+IN_CODE = [
+    "total revenue",
+    "average rating per category",
+    "minimum and maximum unit price by product",
+    "top 5 products by revenue",
+    "total revenue in Hamburg",
+    "orders with quantity between 4 and 5",
+    "revenue by month",
+    "number of orders by weekday",
+    "describe revenue",
+    "share of orders by channel",
+    "correlation between quantity and revenue",
+    "crosstab of region and category",
+    "line chart of monthly revenue",
+    "scatter unit price vs quantity",
+    "histogram of revenue",
+    "box plot of revenue by region",
+    "heatmap of correlations",
+    "outliers in revenue",
+]
+"""Asked where code may be run."""
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
 WORDED = ("at 5%", "p < 0.001")
 """Numbers that belong to a phrase: the level of the test, the bound of a p-value."""
@@ -115,20 +137,43 @@ def test_every_follow_up_changes_the_answer(place: tuple[Assistant, SessionKey])
         assert result is not None and "revenue" in json.dumps(result.arguments), question
 
 
-def test_follow_ups_cross_from_one_agent_to_the_other(place: tuple[Assistant, SessionKey]) -> None:
+def test_code_answers_the_forms_with_numbers_of_its_results(place: tuple[Assistant, SessionKey]) -> None:
     made, key = place
-    made.store.conversations.set_mode(key, "code")
+    made.set_mode(key, "code")
+    unknown = {question: _unanswered(made, ask(made, key, question)) for question in IN_CODE}
+    assert not {question: why for question, why in unknown.items() if why}
+    tools = {result.tool for result in made.store.results.for_session(key)}
+    assert tools == {RUN_PYTHON, "outliers"}
+
+
+def test_follow_ups_cross_from_one_agent_and_mode_to_the_other(place: tuple[Assistant, SessionKey]) -> None:
+    made, key = place
+    made.set_mode(key, "code")
     ask(made, key, "total revenue by region")
     record = ask(made, key, "as a pie chart")
-    (result_id,) = result_ids(record)
-    result = made.store.results.get(key.user_id, result_id)
-    assert result is not None and result.tool == "show"
-    assert result.arguments["kind"] == "pie" and result.arguments["x"] == "region"
-    made.store.conversations.set_mode(key, "direct")
+    figure, table = (made.store.results.get(key.user_id, result_id) for result_id in result_ids(record))
+    assert figure is not None and figure.output["figure"]["data"][0]["type"] == "pie"
+    assert table is not None and 'x="region"' in table.code.splitlines()[0]
+    made.set_mode(key, "direct")
     record = ask(made, key, "and by category?")
     (result_id,) = result_ids(record)
     result = made.store.results.get(key.user_id, result_id)
-    assert result is not None and result.arguments["x"] == "category"
+    assert result is not None and result.tool == "show"
+    assert result.arguments["kind"] == "pie" and result.arguments["x"] == "category"
+    made.set_mode(key, "code")
+    record = ask(made, key, "only 2024")
+    (figure, _) = (made.store.results.get(key.user_id, result_id) for result_id in result_ids(record))
+    assert figure is not None and 'x="category"' in figure.code and "2024-01-01" in figure.code
+
+
+def test_code_that_fails_is_said_with_the_way_out(place: tuple[Assistant, SessionKey]) -> None:
+    made, key = place
+    made.set_mode(key, "code")
+    record = ask(made, key, "total revenue by region in 2019")
+    assert record.status == "completed"
+    assert "No row passes the filter: order_date is 2019." in said(record) and "direct mode" in said(record)
+    record = ask(made, key, "only 2024")
+    assert "Understood" in said(record)
 
 
 def _unanswered(made: Assistant, record: TurnRecord) -> str:
