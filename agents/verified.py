@@ -70,6 +70,7 @@ class Verification:
         max_attempts: int = MAX_ATTEMPTS,
     ) -> None:
         self._store = store
+        self._pool = pool
         self._llm = llm
         self._key = key
         self._checker = Checker(store, pool, settings, key)
@@ -89,7 +90,7 @@ class Verification:
         """States the problem and has checks written, before there is an answer."""
         await self._save(problem_attempts=1)
         self._seen = len(record.parts)
-        if not self._by_planner:
+        if not self._by_planner and self._pool.isolation.runs_code:
             await self._state_problem(record, [])
 
     async def check(self, record: TurnRecord) -> str:

@@ -57,7 +57,7 @@ def test_switching_mode_keeps_the_conversation(assistant: Open) -> None:
     made.set_mode(key, "code")
     record = ask(made, key, "and by channel?")
     tools = [part["tool"] for part in record.parts if part["kind"] == "step"]
-    assert tools == ["transfer_to_agent", "query"] and "channel" in said(record)
+    assert tools == ["transfer_to_agent", "run_python"] and "channel" in said(record)
     made.set_mode(key, "direct")
     again = ask(made, key, "as a bar chart")
     assert made.store.results.get(key.user_id, result_ids(again)[0]) is not None
