@@ -53,7 +53,7 @@ UNSAFE = Isolation(
     "none",
     runs_code=True,
     unsafe=True,
-    text="Code runs on this machine with nothing to keep it in: it can read, change and send everything that "
+    text="Code runs on this machine with nothing to keep it in: it can read, change and send all that "
     "this app can. CODE_ISOLATION=off says so; remove that setting to be safe.",
 )
 REFUSED = Isolation(
@@ -61,7 +61,7 @@ REFUSED = Isolation(
     runs_code=False,
     unsafe=False,
     text="Code is not run here, because nothing would keep it in. That takes Linux with seccomp and Landlock "
-    "(kernel 5.13 or newer) or bubblewrap; in a container on such a system the app has it. Direct mode works.",
+    "(kernel 5.13 or newer) or bubblewrap; a container on such a system has it. Direct mode works.",
 )
 
 
@@ -92,7 +92,9 @@ def wrapper(read: Path, write: Path, package: Path) -> list[str]:
     for path in dict.fromkeys(seen):
         if not path.startswith(("/proc", "/dev")):
             command += ["--ro-bind-try", path, path]
-    return [*command, "--bind", str(write), str(write), "--chdir", str(write)]
+    command += ["--bind", str(write), str(write), "--chdir", str(write)]
+    # What bubblewrap puts between the folders is memory, which nobody should fill.
+    return [*command, "--remount-ro", "/"]
 
 
 @functools.cache
