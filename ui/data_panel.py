@@ -13,7 +13,7 @@ from analysis.errors import AnalysisError
 from storage.datasets import ColumnInfo, Dataset
 from storage.errors import StorageError
 from storage.keys import SessionKey
-from ui import results, text
+from ui import outputs, text
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "orders.csv"
 FILE_TYPES = ["csv", "tsv", "txt"]
@@ -201,7 +201,7 @@ def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
         rows,
         hide_index=True,
         height=388,
-        column_config=results.formats(rows),
+        column_config=outputs.formats(rows),
         alt=f"First rows of {dataset.file_name}",
     )
     if dataset.rows > len(rows):

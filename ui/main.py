@@ -11,13 +11,13 @@ import streamlit as st
 
 from agents.assistant import Assistant, current
 from agents.settings import SettingsError
-from agents.turns import TurnRefused
+from agents.turns import RunningTurn, TurnRefused
 from storage.conversations import Conversation
 from storage.errors import StorageError
-from storage.keys import SessionKey
 from storage.turns import TurnRecord
 from ui import composer, connection, conversation_menu, data_panel, scroll, sidebar, style, text, turn
 from ui.configuration import read_settings
+from ui.desk import Desk
 from ui.person import user_id
 
 # A file of ours: Streamlit fetches the picture of a symbol from the network.
@@ -76,7 +76,7 @@ def go(session_id: str | None) -> None:
 
 
 def draw(assistant: Assistant, conversation: Conversation) -> None:
-    """Sidebar, data, messages, text box; then follows a running answer to its end."""
+    """Sidebar, data, messages, text box; then follows what is running to its end."""
     key = conversation.key
     sidebar.render(assistant, conversation, go)
     if notice := st.session_state.pop("notice", ""):
@@ -85,33 +85,61 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
     if expired:
         conversation_menu.expired(assistant, conversation)
 
-    def ask(question: str) -> None:
+    def ask(question: str, mode: str | None = None) -> None:
         if question.strip():
             st.session_state.pop(connection.UNSENT, None)
             try:
-                assistant.turns.start(key, question.strip())
+                verified = mode is None and conversation.mode == "code" and assistant.verify(key)
+                assistant.turns.start(key, question.strip(), mode, verified)
             except StorageError as error:
                 connection.unsent(question.strip(), error)
             except TurnRefused as refusal:
                 st.session_state["notice"] = str(refusal)
 
+    desk = Desk(assistant, key, ask, partial(ask, mode="direct"), editable=not expired)
     datasets = assistant.datasets(key)
     running = assistant.turns.running(key)
     records = assistant.store.turns.for_session(key)
-    history = [record for record in records if running is None or record.id != running.record.id]
-    elsewhere = history[-1] if history and history[-1].status == "running" else None
     dataset = None
     if datasets:
         dataset = data_panel.panel(assistant, key, datasets)
     elif expired:
         pass
-    elif not history:
+    elif not records:
         data_panel.welcome(assistant, key)
     else:
         st.info("This conversation has no data now. Upload some to go on.", icon=":material/info:")
         data_panel.welcome(assistant, key)
 
-    result = partial(assistant.store.results.get, key.user_id)
+    answering = running if running is not None and not running.rerun_of else None
+    history = [record for record in records if answering is None or record.id != answering.record.id]
+    messages = st.container()
+    with messages:
+        _history(desk, history, running)
+    connection.offer_unsent(ask)
+    if dataset is not None and running is None and not history and not expired:
+        composer.suggestions(dataset, ask)
+
+    elsewhere = running is None and any(record.status == "running" for record in history)
+    stop = partial(assistant.turns.stop, key) if running is not None or elsewhere else None
+    composer.render(None if expired else dataset, ask, stop)
+    if running is None:
+        if history:
+            scroll.to_newest(f"{history[-1].id}-ended")
+        _watch(assistant, conversation, seen(history))
+        return
+    if answering is None:
+        turn.follow(running, lambda: connection.notice(assistant))
+    else:
+        scroll.to_newest(answering.record.id)
+        with messages, st.container(key=f"turn-{answering.record.id}"):
+            turn.question(answering.record)
+            turn.tail(desk, answering, lambda: connection.notice(assistant))
+    st.rerun()
+
+
+def _history(desk: Desk, history: list[TurnRecord], running: RunningTurn | None) -> None:
+    """The newest turns; the earlier ones on a click."""
     shown = st.session_state.setdefault("turns_shown", TURNS_SHOWN)
     if len(history) > shown and st.button(
         f"Show {text.count(len(history) - shown, 'earlier question')}", type="tertiary"
@@ -119,24 +147,10 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
         st.session_state["turns_shown"] = len(history)
         st.rerun()
     for record in history[-shown:]:
-        turn.question(record)
-        turn.finished(record, result, partial(ask, record.question))
-    connection.offer_unsent(ask)
-    if dataset is not None and running is None and not history and not expired:
-        composer.suggestions(dataset, ask)
-
-    if history and running is None:
-        scroll.to_newest(f"{history[-1].id}-ended")
-    if running is None:
-        stop = None if elsewhere is None else partial(assistant.turns.stop, key)
-        composer.render(None if expired else dataset, ask, stop)
-        _watch(assistant, key, seen(history))
-        return
-    composer.render(dataset, ask, lambda: assistant.turns.stop(key))
-    turn.question(running.record)
-    scroll.to_newest(running.record.id)
-    turn.tail(running, result, lambda: connection.notice(assistant))
-    st.rerun()
+        edited = running.rerun_of if running is not None and running.record.id == record.id else ""
+        with st.container(key=f"turn-{record.id}"):
+            turn.question(record)
+            turn.finished(desk, record, edited=edited)
 
 
 def seen(history: list[TurnRecord]) -> tuple[int, int, int]:
@@ -146,10 +160,16 @@ def seen(history: list[TurnRecord]) -> tuple[int, int, int]:
 
 
 @st.fragment(run_every=WATCH_SECONDS)
-def _watch(assistant: Assistant, key: SessionKey, drawn: tuple[int, int, int]) -> None:
-    """Redraws the page when another tab or server asked or answered something in this conversation."""
+def _watch(assistant: Assistant, drawn: Conversation, turns: tuple[int, int, int]) -> None:
+    """Redraws the page when another tab or server asked, answered or ran something in this conversation."""
+    key = drawn.key
     try:
-        changed = assistant.turns.running(key) is not None or assistant.store.turns.change_mark(key) != drawn
+        now = assistant.store.conversations.get(key)
+        changed = (
+            assistant.turns.running(key) is not None
+            or assistant.store.turns.change_mark(key) != turns
+            or (now is not None and now.updated_at != drawn.updated_at)
+        )
     except StorageError:
         connection.notice(assistant)
         return

@@ -7,7 +7,7 @@ import streamlit as st
 
 from agents.assistant import Assistant
 from storage.conversations import Conversation
-from ui import conversation_menu, text
+from ui import code_mode, conversation_menu, text
 
 PAGE_SIZE = 30
 UNTITLED = "New conversation"
@@ -34,7 +34,7 @@ def render(
             conversation_menu.importer(assistant, conversation.key.user_id, go)
         _conversations(assistant, conversation, go)
         st.divider()
-        _mode(assistant, conversation)
+        code_mode.render(assistant, conversation)
         _model(assistant)
 
 
@@ -89,22 +89,6 @@ def _conversations(
         icon=":material/inventory_2:",
         type="tertiary",
         on_click=lambda: st.session_state.update(archived=not archived),
-    )
-
-
-def _mode(assistant: Assistant, conversation: Conversation) -> None:
-    key = f"mode-{conversation.key.session_id}"
-
-    def switch() -> None:
-        assistant.set_mode(conversation.key, "code" if st.session_state[key] else "direct")
-
-    st.toggle(
-        "Specialist agents (Beta)",
-        value=conversation.mode == "code",
-        key=key,
-        on_change=switch,
-        help="Off: one agent answers directly, which is fastest. On: a coordinator hands each "
-        "question to an analysis agent or a visualization agent. The conversation is kept.",
     )
 
 

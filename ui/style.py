@@ -25,6 +25,9 @@ CSS = """
 [data-testid="stChatMessage"] {
   scroll-margin-top: 4rem; background: transparent; padding-left: 0; padding-right: 0;
 }
+[class*="st-key-draft-"] textarea {
+  font-family: "JetBrains Mono", monospace; font-size: 0.82rem; line-height: 1.55; tab-size: 4;
+}
 [data-testid="stMetric"] { padding: 0.9rem 1.1rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 @media (max-width: 640px) {

@@ -14,6 +14,8 @@ REFERENCE = re.compile(r"^(\s*)\[([^\]]+)\]:", re.MULTILINE)
 AUTOLINK = re.compile(r"<?((?:https?|ftp)://[^\s>)\]`]+)>?", re.IGNORECASE)
 DIRECTIVE = re.compile(r":(?=[A-Za-z][\w-]*[\[/:])")
 CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
+TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def literal(text: str) -> str:
@@ -34,6 +36,11 @@ def _defuse(prose: str) -> str:
     prose = AUTOLINK.sub(r"`\1`", prose)
     prose = DIRECTIVE.sub(r"\\:", prose)
     return re.sub(r"(?<!\\)\$", r"\\$", prose)
+
+
+def plain(text: str) -> str:
+    """Printed text without terminal commands and without signs that turn the order of what is read."""
+    return CONTROL.sub("", TERMINAL.sub("", text.replace("\r\n", "\n")))
 
 
 def count(number: int, singular: str, plural: str = "") -> str:

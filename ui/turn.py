@@ -1,23 +1,72 @@
-"""One question and its answer on the page: finished, or tailed while it runs.
+"""One question and its answer on the page: finished, or followed while it runs.
 
-The turn runs on the server; the page only reads its record. A part is redrawn when it changed, so
-charts and tables are drawn once, and a reload starts again from the whole record.
+The turn runs on the server; the page only reads its record. Both ways draw the same blocks into the same
+places, so that a chart or an open section stays as it is when the answer ends.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from agents.turns import RunningTurn
 from storage.turns import TurnRecord
-from ui import results, text
+from ui import failure, text, verification, versions
+from ui.blocks import Block, Said, Steps, Verdict, Work, blocks
+from ui.desk import Desk
 
-Part = dict[str, Any]
 USER_ICON = ":material/person:"
 ASSISTANT_ICON = ":material/query_stats:"
 STEP_ICONS = {"running": "progress_activity", "done": "check", "failed": "error"}
 POLL_SECONDS = 0.5
+Place = tuple[type, int]
+
+
+class Answer:
+    """An answer's places on the page: the steps, the words, the verdict, the work."""
+
+    def __init__(self, desk: Desk, record: TurnRecord, *, answering: bool = False, edited: str = "") -> None:
+        self._desk = desk
+        self._record = record
+        self._answering = answering
+        self._edited = edited
+        self._areas = {kind: st.container() for kind in (Steps, Said, Verdict, Work)}
+        self._slots: dict[Place, Any] = {}
+        self._drawn: dict[Place, Any] = {}
+        self.words = False
+        """Whether something was said."""
+
+    def draw(self, record: TurnRecord) -> bool:
+        """Draws what changed; False when the script must run anew, as it can draw a widget once only."""
+        numbers: dict[type, int] = dict.fromkeys(self._areas, 0)
+        for block in blocks(record.parts, answering=self._answering):
+            place = (type(block), numbers[type(block)])
+            numbers[type(block)] += 1
+            state = self._state(block)
+            if self._drawn.get(place) == (block, state):
+                continue
+            if place in self._drawn and isinstance(block, Work):
+                return False
+            if place not in self._slots:
+                self._slots[place] = self._areas[type(block)].empty()
+            with self._slots[place].container():
+                self._draw(block, state)
+            self._drawn[place] = (block, state)
+        self.words = numbers[Said] > 0
+        return True
+
+    def _state(self, block: Block) -> Any:
+        return self._desk.verification(block.thread_id) if isinstance(block, Verdict) else None
+
+    def _draw(self, block: Block, state: Any) -> None:
+        if isinstance(block, Said):
+            st.markdown(text.answer(block.text))
+        elif isinstance(block, Steps):
+            _steps(self._desk, block, running=self._answering)
+        elif isinstance(block, Verdict):
+            verification.render(state, running=self._answering)
+        else:
+            versions.render(self._desk, self._record, block, edited=self._edited)
 
 
 def question(record: TurnRecord) -> None:
@@ -26,76 +75,56 @@ def question(record: TurnRecord) -> None:
         st.markdown(text.answer(record.question))
 
 
-def finished(record: TurnRecord, result: Callable[[str], Any], retry: Callable[[], None]) -> None:
-    """A turn that ended, however it ended."""
+def finished(desk: Desk, record: TurnRecord, *, edited: str = "") -> None:
+    """A turn that ended, however it ended; `edited` is its result whose changed code runs now."""
     with st.chat_message("assistant", avatar=ASSISTANT_ICON):
-        for block in blocks(record.parts):
-            _draw(block, result, running=False)
-        _ending(record, retry)
+        Answer(desk, record, edited=edited).draw(record)
+        if not edited:
+            _ending(record, lambda: desk.ask(record.question))
 
 
-def tail(running: RunningTurn, result: Callable[[str], Any], notice: Callable[[], None]) -> None:
-    """Draws a running turn until it ends; everything so far comes first, and `notice` last."""
+def tail(desk: Desk, running: RunningTurn, notice: Callable[[], None]) -> None:
+    """Draws a running turn until it ends or must be drawn anew; `notice` is drawn last."""
     with st.chat_message("assistant", avatar=ASSISTANT_ICON):
-        areas = {kind: st.container() for kind in ("step", "text", "result")}
+        answer = Answer(desk, running.record, answering=True)
         waiting = st.empty()
-        slots: dict[tuple[str, int], Any] = {}
-        drawn: dict[tuple[str, int], list[Part]] = {}
         while True:
             version, done = running.version, running.done
-            numbers = dict.fromkeys(areas, 0)
-            for block in blocks(running.record.parts):
-                kind = block[0]["kind"]
-                place = (kind, numbers[kind])
-                numbers[kind] += 1
-                if drawn.get(place) != block:
-                    if place not in slots:
-                        slots[place] = areas[kind].empty()
-                    with slots[place].container():
-                        _draw(block, result, running=not done)
-                    drawn[place] = [dict(part) for part in block]
-            if done:
+            if not answer.draw(running.record) or done:
                 return
             with waiting.container():
                 notice()
-                if not numbers["text"]:
+                if not answer.words:
                     st.caption(":material/progress_activity: Working")
             running.wait(version, POLL_SECONDS)
 
 
-def blocks(parts: Sequence[Part]) -> list[list[Part]]:
-    """What to draw, in the order a reader wants it: the steps together, the answer, what it rests on."""
-    steps = [part for part in parts if part["kind"] == "step"]
-    said = [[part] for part in parts if part["kind"] == "text" and part["text"].strip()]
-    shown = [[part] for part in parts if part["kind"] == "result"]
-    return [*([steps] if steps else []), *said, *shown]
+def follow(running: RunningTurn, notice: Callable[[], None]) -> None:
+    """Waits until the changed code has run; its turn is drawn already."""
+    waiting = st.empty()
+    while not running.done:
+        with waiting.container():
+            notice()
+        running.wait(running.version, POLL_SECONDS)
 
 
-def _draw(block: list[Part], result: Callable[[str], Any], *, running: bool) -> None:
-    kind = block[0]["kind"]
-    if kind == "text":
-        st.markdown(text.answer(block[0]["text"]))
-    elif kind == "step":
-        _steps(block, running=running)
-    elif (stored := result(block[0]["id"])) is None:
-        st.caption(":material/error: This result is no longer stored.")
-    else:
-        results.render(stored)
-
-
-def _steps(steps: list[Part], *, running: bool) -> None:
+def _steps(desk: Desk, block: Steps, *, running: bool) -> None:
+    steps = block.steps
     failed = sum(step["status"] == "failed" for step in steps)
     busy = running and any(step["status"] == "running" for step in steps)
-    label = text.literal(steps[-1]["label"])
+    label = text.literal(steps[-1]["label"]) if steps else "Ran code"
     if len(steps) > 1:
         label += f" · {len(steps)} steps"
-    state = "running" if busy else "error" if failed == len(steps) else "complete"
+    state = "running" if busy else "error" if steps and failed == len(steps) else "complete"
     with st.status(label, state=state, type="compact"):  # type: ignore[arg-type]
         for step in steps:
             icon = STEP_ICONS.get(step["status"], "check")
             st.markdown(f":material/{icon}: {text.literal(step['label'])}")
             if step.get("detail"):
                 st.caption(text.literal(step["detail"]))
+        for number, version in enumerate(block.attempts, 1):
+            for result in versions.stored(desk, version):
+                failure.attempt(number, result)
 
 
 def _ending(record: TurnRecord, retry: Callable[[], None]) -> None:

@@ -31,6 +31,10 @@ def test_literal_text_escapes_every_markdown_character_and_newlines() -> None:
     assert text.literal("a*b_c\n# <b>$x$") == "a\\*b\\_c \\# \\<b\\>\\$x\\$"
 
 
+def test_printed_text_loses_terminal_commands_and_signs_that_turn_its_order() -> None:
+    assert text.plain("\x1b[31mred\x1b[0m\tand \x1b]0;title\x07on\r\n\x00\u202eok") == "red\tand on\nok"
+
+
 def test_day_labels() -> None:
     now = datetime(2026, 3, 10, 12, tzinfo=UTC)
     labels = [
