@@ -1,5 +1,7 @@
 """Code that failed: why in words, where, what it printed, the code, and the ways on."""
 
+from typing import Any
+
 import streamlit as st
 
 from storage.results import Result
@@ -48,7 +50,7 @@ def sentence(result: Result) -> str:
     return said
 
 
-def _failure(result: Result) -> dict[str, object]:
+def _failure(result: Result) -> dict[str, Any]:
     found = result.output.get("failure")
     return found if isinstance(found, dict) else {}
 

@@ -66,6 +66,14 @@ def safe(figure: Any) -> dict[str, Any]:
     return cleaned
 
 
+def titled(figure: Any) -> bool:
+    """Whether the figure has a title of its own."""
+    layout = figure.get("layout") if isinstance(figure, dict) else None
+    title = layout.get("title") if isinstance(layout, dict) else None
+    words = title.get("text") if isinstance(title, dict) else title
+    return isinstance(words, str) and bool(words.strip())
+
+
 def plain(words: str) -> str:
     """A text with Plotly's formatting at most: no links, no styles, no attributes."""
     while (stripped := TAG.sub(_tag, words)) != words:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pandas as pd
@@ -27,7 +27,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def draw(assistant: Assistant, result: Result, *, titled: bool = True) -> None:
     """Draws one stored output, under its title unless that stands above it already."""
-    if result.title and titled and result.kind != "file":
+    if titled and result.title and not _says_its_title(result):
         st.markdown(f"**{text.literal(result.title)}**")
     if result.kind == "figure":
         figures.draw(result)
@@ -41,21 +41,30 @@ def draw(assistant: Assistant, result: Result, *, titled: bool = True) -> None:
         _table(result)
 
 
-def values(result: Result) -> None:
-    """One row of values, each as a number to read; long words as text."""
-    data = frame(result)
-    alone = len(data.columns) == 1
-    if not alone:
-        st.markdown(f"**{text.literal(result.title)}**")
+def _says_its_title(result: Result) -> bool:
+    """Whether the output shows its title itself: a chart with one, a file's name."""
+    return result.kind == "file" or (result.kind == "figure" and figures.titled(result.output["figure"]))
+
+
+def values(results: Sequence[Result]) -> None:
+    """Rows of values side by side, each value as a number to read; long words as text below."""
+    shown = [(result, *value) for result in results for value in _labelled(result)]
     with st.container(horizontal=True, gap="small"):
-        for name in data.columns:
-            label = (result.title if alone else "") or str(name)
-            value = format_value(data.iloc[0][name])
-            if len(value) > METRIC_LENGTH:
-                st.caption(text.literal(label))
-                block(value, key=f"text-{result.id}")
-                continue
-            st.metric(text.literal(label), text.literal(value), border=True, width="content")
+        for _, label, value in shown:
+            if len(value) <= METRIC_LENGTH:
+                st.metric(text.literal(label), text.literal(value), border=True, width="content")
+    for result, label, value in shown:
+        if len(value) > METRIC_LENGTH:
+            st.markdown(f"**{text.literal(label)}**")
+            block(value, key=f"text-{result.id}-{label}")
+
+
+def _labelled(result: Result) -> list[tuple[str, str]]:
+    data = frame(result)
+    if len(data.columns) == 1:
+        return [(result.title or str(data.columns[0]), format_value(data.iloc[0, 0]))]
+    st.markdown(f"**{text.literal(result.title)}**")
+    return [(str(name), format_value(data.iloc[0][name])) for name in data.columns]
 
 
 def block(words: str, *, key: str) -> None:

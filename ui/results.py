@@ -24,9 +24,7 @@ def render(desk: Desk, turn: TurnRecord, shown: Sequence[Result]) -> None:
         above = ""
         for together, group in groupby(_visible(shown), key=lambda result: result.kind == "value"):
             if together:
-                with st.container(horizontal=True, gap="small"):
-                    for result in group:
-                        outputs.values(result)
+                outputs.values(list(group))
                 continue
             for result in group:
                 # Outputs that nobody named carry the title of their run.

@@ -11,7 +11,10 @@ from datetime import datetime
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&])")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]*)[^)]*\)")
 REFERENCE = re.compile(r"^(\s*)\[([^\]]+)\]:", re.MULTILINE)
-AUTOLINK = re.compile(r"<?((?:https?|ftp)://[^\s>)\]`]+)>?", re.IGNORECASE)
+AUTOLINK = re.compile(r"<?((?:(?:https?|ftp)://|www\.)[^\s>)\]`]+)>?", re.IGNORECASE)
+# Markdown makes links of bare addresses, escaped or not; a joiner without width keeps them words.
+ADDRESS_START = re.compile(r"(?:https?|ftp):(?=//)|www(?=\.)|@(?=\w)", re.IGNORECASE)
+JOINER = "\u2060"
 DIRECTIVE = re.compile(r":(?=[A-Za-z][\w-]*[\[/:])")
 CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
 TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
@@ -20,7 +23,8 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 def literal(text: str) -> str:
     """Text that Streamlit's Markdown shows exactly as it stands, on one line."""
-    return MARKDOWN_SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    words = ADDRESS_START.sub(rf"\g<0>{JOINER}", " ".join(text.split()))
+    return MARKDOWN_SPECIAL.sub(r"\\\1", words)
 
 
 def answer(text: str) -> str:

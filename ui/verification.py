@@ -92,10 +92,11 @@ def _check(check: dict[str, Any]) -> None:
     mark = MARKS[passed if isinstance(passed, bool) else None]
     path = " :gray-badge[other path]" if check.get("independent") else ""
     left = "" if isinstance(passed, bool) else " :gray[not run yet]"
-    statement = text.literal(str(check.get("statement") or ""))
-    st.markdown(f"{mark} **{text.literal(str(check.get('name') or 'Check'))}**{path}{left}  \n{statement}")
+    lines = [f"{mark} **{text.literal(str(check.get('name') or 'Check'))}**{path}{left}"]
+    lines.append(text.literal(str(check.get("statement") or "")))
     if passed is False and check.get("detail"):
-        st.caption(text.literal(str(check["detail"])))
+        lines.append(f":red[Found: {text.literal(str(check['detail']))}]")
+    st.markdown("  \n".join(lines))
 
 
 def _is_sql(code: str) -> bool:

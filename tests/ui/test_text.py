@@ -12,6 +12,7 @@ from ui import text
     [
         ("![x](http://evil.example/?q=1)", "x (`http://evil.example/?q=1`)"),
         ("[click](javascript:alert(1))", "click (javascript:alert(1))"),
+        ("see www.evil.example/x", "see `www.evil.example/x`"),
         ("costs $5 and $10", "costs \\$5 and \\$10"),
         (":red[big] and :material/bolt:", "\\:red[big] and \\:material/bolt:"),
         ("**bold** stays, `a$b` too", "**bold** stays, `a$b` too"),
@@ -29,6 +30,12 @@ def test_reference_style_images_are_defused() -> None:
 
 def test_literal_text_escapes_every_markdown_character_and_newlines() -> None:
     assert text.literal("a*b_c\n# <b>$x$") == "a\\*b\\_c \\# \\<b\\>\\$x\\$"
+
+
+def test_addresses_in_literal_text_do_not_become_links() -> None:
+    shown = text.literal("http://a.example www.b.example c@d.example")
+    for address in ("http\\://", "www\\.", "@d"):
+        assert address not in shown
 
 
 def test_printed_text_loses_terminal_commands_and_signs_that_turn_its_order() -> None:
