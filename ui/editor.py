@@ -23,19 +23,20 @@ def section(
     result: Result,
     *,
     caption: str = "",
-    downloads: Callable[[], None] = lambda: None,
+    more: Callable[[], None] = lambda: None,
+    quiet: bool = True,
 ) -> None:
-    """The code of a result with what can be done with it, or its editor while it is edited."""
+    """The code of a result and what can be done with it, `more` besides; or its editor, while edited."""
     if desk.editable and st.session_state.get(_editing(result)):
         _editor(desk, turn, result)
         return
     code(result.code, result.language)
     if caption:
         st.caption(text.literal(caption))
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium" if quiet else "small"):
         if desk.editable:
-            open_button(result)
-        downloads()
+            open_button(result, quiet=quiet)
+        more()
 
 
 def code(words: str, language: str) -> None:
@@ -44,13 +45,13 @@ def code(words: str, language: str) -> None:
     st.code(words, language=language, wrap_lines=True, height=CODE_PIXELS if tall else "content")
 
 
-def open_button(result: Result) -> None:
+def open_button(result: Result, *, quiet: bool = True) -> None:
     """Begins editing."""
     st.button(
         "Edit and run",
         key=f"edit-{result.id}",
         icon=":material/edit:",
-        type="tertiary",
+        type="tertiary" if quiet else "secondary",
         on_click=_open,
         args=(result,),
     )

@@ -24,7 +24,7 @@ def render(desk: Desk, turn: TurnRecord, result: Result) -> None:
             outputs.block(trace, key=f"trace-{result.id}")
         results.printed(result)
         st.caption("The code")
-        editor.section(desk, turn, result, downloads=lambda: _ask_directly(desk, turn, result))
+        editor.section(desk, turn, result, more=lambda: _ask_directly(desk, turn, result), quiet=False)
 
 
 def attempt(number: int, result: Result) -> None:
@@ -62,7 +62,6 @@ def _ask_directly(desk: Desk, turn: TurnRecord, result: Result) -> None:
         "Ask in direct mode",
         key=f"direct-{result.id}",
         icon=":material/reply:",
-        type="tertiary",
         help="Asks the same question again; one agent answers it with the tools, without writing code.",
         on_click=desk.ask_directly,
         args=(turn.question,),

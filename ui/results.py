@@ -37,7 +37,7 @@ def render(desk: Desk, turn: TurnRecord, shown: Sequence[Result]) -> None:
             st.caption(text.listing(first.notes))
         printed(first)
         with st.expander("Show code", icon=":material/code:", type="compact", key=f"code-{first.id}"):
-            editor.section(desk, turn, first, caption=_inputs(first), downloads=lambda: _downloads(shown))
+            editor.section(desk, turn, first, caption=_inputs(first), more=lambda: _downloads(shown))
 
 
 def basis(result: Result) -> str:

@@ -11,7 +11,7 @@ CSS = """
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
 }
 [data-testid="stSidebarContent"] .stButton button > div { min-width: 0; justify-content: flex-start; }
-[data-testid="stSidebarContent"] .stCheckbox label p { font-size: 0.93rem; }
+[data-testid="stSidebarContent"] .stCheckbox label p { font-size: 0.86rem; white-space: nowrap; }
 [data-testid="stSidebarContent"] [class*="session-"] button {
   padding: 0.3rem 0.6rem; min-height: 0; border-radius: 0.5rem;
 }

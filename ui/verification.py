@@ -24,7 +24,7 @@ def render(state: SessionState | None, *, running: bool) -> None:
             st.markdown(f"**As understood** {text.literal(state.problem_description)}")
         st.caption(" · ".join(_facts(state)))
         for check in checks(state):
-            _check(check)
+            _check(check, running=running and state.workflow_status == "running")
         if state.code:
             with st.expander("Code that was checked", icon=":material/code:", type="compact"):
                 editor.code(state.code, "sql" if _is_sql(state.code) else "python")
@@ -87,11 +87,11 @@ def _facts(state: SessionState) -> list[str]:
     return parts
 
 
-def _check(check: dict[str, Any]) -> None:
+def _check(check: dict[str, Any], *, running: bool) -> None:
     passed = check.get("passed")
     mark = MARKS[passed if isinstance(passed, bool) else None]
     path = " :gray-badge[other path]" if check.get("independent") else ""
-    left = "" if isinstance(passed, bool) else " :gray[not run yet]"
+    left = "" if isinstance(passed, bool) else " :gray[not run yet]" if running else " :gray[not run]"
     lines = [f"{mark} **{text.literal(str(check.get('name') or 'Check'))}**{path}{left}"]
     lines.append(text.literal(str(check.get("statement") or "")))
     if passed is False and check.get("detail"):
