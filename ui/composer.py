@@ -31,11 +31,11 @@ def suggestions(dataset: Dataset, ask: Ask) -> None:
             st.button(text.literal(question), key=f"suggest-{index}", on_click=ask, args=(question,))
 
 
-def render(dataset: Dataset | None, ask: Ask, stop: Callable[[], None] | None) -> None:
-    """The bottom of the page. `stop` is given while an answer is being made."""
+def render(dataset: Dataset | None, ask: Ask, stop: Callable[[], None] | None, busy: str = "") -> None:
+    """The bottom of the page. `stop` is given while something runs, and `busy` may say what."""
     with st.bottom, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if stop is not None:
-            placeholder = "Working on the answer"
+            placeholder = busy or "Working on the answer"
         elif dataset is None:
             placeholder = "Upload data or load the sample to ask a question"
         else:

@@ -27,6 +27,7 @@ def section(
     quiet: bool = True,
 ) -> None:
     """The code of a result and what can be done with it, `more` besides; or its editor, while edited."""
+    _take_back(result)
     if desk.editable and st.session_state.get(_editing(result)):
         _editor(desk, turn, result)
         return
@@ -98,11 +99,24 @@ def _run(desk: Desk, turn: TurnRecord, result: Result) -> None:
         st.session_state[f"refusal-{result.id}"] = "There is no code to run."
         return
     try:
-        desk.assistant.turns.rerun(desk.key, turn.id, result.id, changed)
+        running = desk.assistant.turns.rerun(desk.key, turn.id, result.id, changed)
     except (TurnRefused, StorageError) as error:
         st.session_state[f"refusal-{result.id}"] = str(error)
     else:
+        st.session_state[f"sent-{result.id}"] = running, changed
         _close(result)
+
+
+def _take_back(result: Result) -> None:
+    """Opens the editor again with its text when the run was stopped, or could not be made at all."""
+    running, changed = st.session_state.get(f"sent-{result.id}") or (None, "")
+    if running is None or not running.done:
+        return
+    del st.session_state[f"sent-{result.id}"]
+    if running.problem or running.ending:
+        _open(result)
+        st.session_state[_draft(result)] = changed
+        st.session_state[f"refusal-{result.id}"] = running.problem or "Stopped. There is no new version."
 
 
 def _editing(result: Result) -> str:

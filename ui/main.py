@@ -111,7 +111,7 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
         st.info("This conversation has no data now. Upload some to go on.", icon=":material/info:")
         data_panel.welcome(assistant, key)
 
-    answering = running if running is not None and not running.rerun_of else None
+    answering = running if running is not None and running.rerun_of is None else None
     history = [record for record in records if answering is None or record.id != answering.record.id]
     messages = st.container()
     with messages:
@@ -122,7 +122,8 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
 
     elsewhere = running is None and any(record.status == "running" for record in history)
     stop = partial(assistant.turns.stop, key) if running is not None or elsewhere else None
-    composer.render(None if expired else dataset, ask, stop)
+    busy = "Running the changed code" if running is not None and answering is None else ""
+    composer.render(None if expired else dataset, ask, stop, busy)
     if running is None:
         if history:
             scroll.to_newest(f"{history[-1].id}-ended")
@@ -147,7 +148,7 @@ def _history(desk: Desk, history: list[TurnRecord], running: RunningTurn | None)
         st.session_state["turns_shown"] = len(history)
         st.rerun()
     for record in history[-shown:]:
-        edited = running.rerun_of if running is not None and running.record.id == record.id else ""
+        edited = running.rerun_of or "" if running is not None and running.record.id == record.id else ""
         with st.container(key=f"turn-{record.id}"):
             turn.question(record)
             turn.finished(desk, record, edited=edited)
