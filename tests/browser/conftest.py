@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.servers.gemini import GeminiServer, Scripted
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
@@ -115,6 +117,25 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def gemini() -> Iterator[Callable[..., GeminiServer]]:
+    """Makes models that answer from a script; all are closed at the end."""
+    servers: list[GeminiServer] = []
+
+    def make(*script: Scripted) -> GeminiServer:
+        servers.append(GeminiServer(*script))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.close()
+
+
+def with_key(model: GeminiServer) -> dict[str, str]:
+    """The environment in which a server asks this model."""
+    return {"GOOGLE_API_KEY": "test-key", "GOOGLE_GEMINI_BASE_URL": model.url}
 
 
 @pytest.fixture(scope="module")

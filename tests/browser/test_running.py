@@ -1,30 +1,17 @@
 """While an answer is being made: reload, a second tab, Stop, kill -9, a wrong key; and odd uploads."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, with_key
 from tests.browser.test_journey import ask, open_sample
-from tests.servers.gemini import Fault, GeminiServer, Scripted, Slow, call, error, text
+from tests.servers.gemini import Fault, GeminiServer, Slow, call, error, text
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 STORY = Slow([[text(f"word{i} ")] for i in range(40)], 0.25)
-
-
-@pytest.fixture
-def gemini() -> Iterator[Callable[..., GeminiServer]]:
-    servers: list[GeminiServer] = []
-
-    def make(*script: Scripted) -> GeminiServer:
-        servers.append(GeminiServer(*script))
-        return servers[-1]
-
-    yield make
-    for server in servers:
-        server.close()
 
 
 def begin(page: Page, question: str) -> None:
@@ -32,10 +19,6 @@ def begin(page: Page, question: str) -> None:
     expect(box).to_be_enabled()
     box.fill(question)
     box.press("Enter")
-
-
-def with_key(model: GeminiServer) -> dict[str, str]:
-    return {"GOOGLE_API_KEY": "test-key", "GOOGLE_GEMINI_BASE_URL": model.url}
 
 
 def test_words_stream_a_reload_and_a_second_tab_attach_and_the_end_is_whole(
