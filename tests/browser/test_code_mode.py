@@ -1,4 +1,4 @@
-"""Code execution mode as an analyst sees it: the switch, what code gave, failures, versions, Stop, verdicts."""
+"""Code execution as an analyst sees it: the switch, what code gave, failures, versions, Stop, verdicts."""
 
 from collections.abc import Callable
 from pathlib import Path
