@@ -40,6 +40,9 @@ def sentence(result: Result) -> str:
     kind, message = str(failure.get("type") or ""), str(failure.get("message") or "").strip()
     if kind in ENDED:
         said = message or "The run was ended."
+    elif not kind[:1].isupper():
+        # No exception of Python, but an engine's refusal, which is a sentence.
+        said = message or "The code failed."
     else:
         line = failure.get("line")
         where = f" at line {line}" if line else ""

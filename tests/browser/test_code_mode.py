@@ -81,7 +81,7 @@ def test_what_code_gave_is_shown_and_stays(page: Page, serve: Serve, gemini: Gem
     ask(page, "everything about regions")
     all_outputs_are_shown(page)
     page.get_by_text("Printed", exact=True).click()
-    expect(page.get_by_text("four regions <b>counted</b>")).to_be_visible()
+    expect(page.get_by_text("four regions <b>counted</b>", exact=True)).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="regions.csv").click()
     assert download.value.suggested_filename == "regions.csv"
@@ -115,7 +115,7 @@ def test_failures_say_why_and_offer_ways_on(page: Page, serve: Serve, gemini: Ge
     corrected = page.get_by_test_id("stChatMessage").last
     expect(corrected.get_by_test_id("stMetricValue")).to_have_text("629,751.98")
     expect(corrected.get_by_test_id("stAlert")).to_have_count(0)
-    corrected.get_by_text("Running Python: Total").click()
+    corrected.get_by_text("Running Python: Total · 3 steps").click()
     corrected.get_by_text("Attempt 1").click()
     expect(corrected.get_by_text("The code failed at line 1: KeyError")).to_be_visible()
     ask(page, "total revenue again")
