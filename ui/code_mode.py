@@ -39,14 +39,12 @@ def _protection(assistant: Assistant, key: SessionKey) -> None:
     said = text.literal(isolation.text)
     if isolation.unsafe:
         st.error(said, icon=":material/gpp_bad:")
+    elif assistant.code_runs(key) == "gemini":
+        return
     elif not isolation.runs_code:
-        other = ", choose Google above" if assistant.can_run_at_gemini else ""
-        st.warning(
-            f"Code that a model wrote does not run on this machine. {said} Questions are still answered "
-            f"with the tools; to have code run{other}, start the app on Linux or in a container.",
-            icon=":material/gpp_maybe:",
-        )
-    elif assistant.code_runs(key) == "here":
+        other = " Or let it run at Google." if assistant.can_run_at_gemini else ""
+        st.warning(said + other, icon=":material/gpp_maybe:")
+    else:
         st.caption(f":material/lock: {said}")
 
 
@@ -77,6 +75,6 @@ def _place(assistant: Assistant, key: SessionKey) -> None:
     )
     if now == "gemini":
         st.warning(
-            "Your table is sent to Google, and the code runs there on what fits into a request.",
+            "All rows of your data are sent to Google, and the code runs there.",
             icon=":material/cloud_upload:",
         )

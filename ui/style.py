@@ -12,6 +12,7 @@ CSS = """
 }
 [data-testid="stSidebarContent"] .stButton button > div { min-width: 0; justify-content: flex-start; }
 [data-testid="stSidebarContent"] .stCheckbox label p { font-size: 0.86rem; white-space: nowrap; }
+[data-testid="stSidebarContent"] [data-testid="stAlert"] p { font-size: 0.86rem; }
 [data-testid="stSidebarContent"] [class*="session-"] button {
   padding: 0.3rem 0.6rem; min-height: 0; border-radius: 0.5rem;
 }

@@ -14,7 +14,7 @@ from storage.store import Store
 from tests.browser.conftest import Server, with_key
 from tests.browser.test_journey import ask, open_sample
 from tests.browser.test_running import begin
-from tests.servers.gemini import GeminiServer, Part, call, text
+from tests.servers.gemini import GeminiServer, Part, Slow, call, text
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 Serve = Callable[..., Server]
@@ -170,6 +170,20 @@ def test_edited_code_is_a_new_version_and_stop_ends_an_endless_one(
     expect(page.get_by_text("Running Python: Endless")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped. What was found so far is kept.")).to_be_visible(timeout=5_000)
+
+
+def test_an_open_section_stays_open_when_the_answer_ends(page: Page, serve: Serve, gemini: Gemini) -> None:
+    slow = Slow([[text(f"word{i} ")] for i in range(12)], 0.25)
+    server = serve(**with_key(gemini([[call("query", measure="revenue", aggregate=["sum"])]], slow)))
+    open_sample(page, server)
+    begin(page, "total revenue")
+    page.get_by_text("Show code").click()
+    expect(page.get_by_text('SUM("t0"."revenue")')).to_be_visible()
+    assert "word11" not in page.inner_text("body"), "opened before the end"
+    expect(page.get_by_text("word11")).to_be_visible()
+    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
+    page.wait_for_timeout(500)
+    expect(page.get_by_text('SUM("t0"."revenue")')).to_be_visible()
 
 
 CHECK = {"name": "second path", "statement": "DuckDB says the same.", "independent": True, "detail": ""}
