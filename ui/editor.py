@@ -79,12 +79,13 @@ def _editor(desk: Desk, turn: TurnRecord, result: Result) -> None:
             )
             st.form_submit_button("Cancel", key=f"cancel-{result.id}", on_click=_close, args=(result,))
             st.caption("Runs on all rows as a new version; this one stays.", width="content")
-    if refusal := st.session_state.pop(f"refusal-{result.id}", ""):
+    if refusal := st.session_state.get(_refusal(result)):
         st.error(text.literal(refusal), icon=":material/error:")
 
 
 def _open(result: Result) -> None:
     st.session_state[_editing(result)] = True
+    st.session_state.pop(_refusal(result), None)
     st.session_state[_draft(result)] = result.code
 
 
@@ -96,12 +97,12 @@ def _run(desk: Desk, turn: TurnRecord, result: Result) -> None:
     """The text stays in the editor when it is refused."""
     changed = st.session_state[_draft(result)]
     if not changed.strip():
-        st.session_state[f"refusal-{result.id}"] = "There is no code to run."
+        st.session_state[_refusal(result)] = "There is no code to run."
         return
     try:
         running = desk.assistant.turns.rerun(desk.key, turn.id, result.id, changed)
     except (TurnRefused, StorageError) as error:
-        st.session_state[f"refusal-{result.id}"] = str(error)
+        st.session_state[_refusal(result)] = str(error)
     else:
         st.session_state[f"sent-{result.id}"] = running, changed
         _close(result)
@@ -116,11 +117,15 @@ def _take_back(result: Result) -> None:
     if running.problem or running.ending:
         _open(result)
         st.session_state[_draft(result)] = changed
-        st.session_state[f"refusal-{result.id}"] = running.problem or "Stopped. There is no new version."
+        st.session_state[_refusal(result)] = running.problem or "Stopped. There is no new version."
 
 
 def _editing(result: Result) -> str:
     return f"editing-{result.id}"
+
+
+def _refusal(result: Result) -> str:
+    return f"refusal-{result.id}"
 
 
 def _draft(result: Result) -> str:
