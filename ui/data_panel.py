@@ -192,11 +192,18 @@ def _column_row(column: ColumnInfo, rows: int) -> dict[str, Any]:
 
 
 def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
-    try:
-        rows = assistant.sample(key, dataset, SAMPLE_ROWS)
-    except AnalysisError as error:
-        st.error(text.literal(str(error)), icon=":material/error:")
-        return
+    # Kept: the process that reads it may be busy with somebody's code for a minute.
+    samples = st.session_state.setdefault("samples", {})
+    if dataset.id not in samples:
+        if assistant.turns.running(key) is not None:
+            st.caption("The sample is shown once what is running has ended.")
+            return
+        try:
+            samples[dataset.id] = assistant.sample(key, dataset, SAMPLE_ROWS)
+        except AnalysisError as error:
+            st.error(text.literal(str(error)), icon=":material/error:")
+            return
+    rows = samples[dataset.id]
     st.dataframe(
         rows,
         hide_index=True,
