@@ -50,13 +50,12 @@ def code_mode(page: Page) -> Locator:
 
 
 def edit(page: Page, code: str) -> None:
-    """Opens the last code's editor, changes the code and runs it."""
-    button = page.get_by_role("button", name="Edit and run").last
-    if not button.is_visible():
-        page.get_by_text("Show code").last.click()
-    button.click()
-    page.get_by_role("textbox", name="Code").fill(code)
-    page.get_by_role("button", name="Run", exact=True).click()
+    """Opens the editor of the last answer's code, changes the code and runs it."""
+    message = page.get_by_test_id("stChatMessage").last
+    message.get_by_text("Show code").click()
+    message.get_by_role("button", name="Edit and run").click()
+    message.get_by_role("textbox", name="Code").fill(code)
+    message.get_by_role("button", name="Run", exact=True).click()
 
 
 def all_outputs_are_shown(page: Page) -> None:
@@ -167,7 +166,7 @@ def test_edited_code_is_a_new_version_and_stop_ends_an_endless_one(
     expect(page.get_by_text("Version 2", exact=True)).to_have_count(2)
 
     begin(page, "endless")
-    expect(page.get_by_text("Running Python: Endless")).to_be_visible()
+    expect(page.get_by_text("Running Python: Endless · 2 steps")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped. What was found so far is kept.")).to_be_visible(timeout=5_000)
 
