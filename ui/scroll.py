@@ -7,7 +7,13 @@ SCRIPT = """
 /* TOKEN */
 (() => {
   let tries = 0;
+  // Whoever has begun to use the page is not moved any more: a click would miss its button.
+  const leave = () => { tries = 6; };
+  for (const use of ["pointerdown", "wheel", "keydown"]) {
+    window.addEventListener(use, leave, { capture: true, once: true, passive: true });
+  }
   const show = () => {
+    if (tries >= 6) return;
     const messages = document.querySelectorAll('[data-testid="stChatMessage"]');
     const question = messages[messages.length - (messages.length % 2 ? 1 : 2)];
     if (question) question.scrollIntoView({ block: "start", behavior: "instant" });
