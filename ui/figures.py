@@ -9,11 +9,14 @@ from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.colors import qualitative
 
 from storage.results import Result
 from ui import text
 from ui.files import stem
 
+# Plotly Express writes its default colours into each trace; the page's theme knows its own by these names.
+PAGE_COLOURS = {colour.lower(): f"#{number:06}" for number, colour in enumerate(qualitative.Plotly, 1)}
 MAX_VALUES = 1_000_000
 MAX_DEPTH = 40
 MIN_PIXELS, MAX_PIXELS = 160, 1000
@@ -112,6 +115,8 @@ class _Cleaner:
 
     def _text(self, value: str, path: tuple[str, ...]) -> str | None:
         """None for what must not be there at all."""
+        if value.lower() in PAGE_COLOURS:
+            return PAGE_COLOURS[value.lower()]
         names = [part for name in path for part in name.split(".")]
         name = names[-1] if names else ""
         if name in ADDRESSES or (ADDRESS.match(value) and {"args", "args2"} & set(names)):

@@ -6,6 +6,7 @@ from typing import Any
 import plotly.express as px
 import plotly.graph_objects as go
 import pytest
+from plotly.utils import PlotlyJSONEncoder
 
 from ui import figures
 
@@ -111,3 +112,9 @@ def nested(depth: int) -> Any:
 def test_absurd_figures_are_refused(figure: Any) -> None:
     with pytest.raises(ValueError):
         figures.safe(figure)
+
+
+def test_default_colours_become_the_pages() -> None:
+    bars = px.bar(x=["a", "b"], y=[1, 2], color=["a", "b"]).to_plotly_json()
+    cleaned = figures.safe(json.loads(json.dumps(bars, cls=PlotlyJSONEncoder)))
+    assert [trace["marker"]["color"] for trace in cleaned["data"]] == ["#000001", "#000002"]
