@@ -87,8 +87,8 @@ class Folders:
             if data is None:
                 notes.append(f"The file {name!r} is not kept: it is no ordinary file, or larger than 20 MB.")
             else:
-                # A name may hold anything but "/" and NUL, also line breaks and what is no text.
-                shown = "".join(char if char.isprintable() else "_" for char in name)
+                # A name may hold anything but "/" and NUL: line breaks, what is no text, a path elsewhere.
+                shown = "".join(char if char.isprintable() and char not in "\\:" else "_" for char in name)
                 files.append(FileOutput(shown, data))
         return files, notes
 
