@@ -151,7 +151,7 @@ def _table(item: dict[str, Any]) -> Output:
             columns=[Column(storable(column.name), storable(column.type)) for column in table.columns],
             rows=rows,
             row_count=table.row_count,
-            truncated=table.row_count > len(rows),
+            truncated=bool(table.truncated) or table.row_count > len(rows),
             elapsed=float(table.elapsed),
         ),
     )
