@@ -9,6 +9,7 @@ anything: its size is capped, and what is no answer ends the process.
 import dataclasses
 import json
 import os
+import re
 import secrets
 import signal
 import threading
@@ -33,6 +34,7 @@ QUERY_SECONDS = 30.0
 PROGRAM_SECONDS = 60.0
 CONVERT_SECONDS = 600.0
 LEAVING_SECONDS = 0.3
+READY_SECONDS = 2.0
 CONVERTED_FILE_MB = 1024 * 1024
 STOPPED = "Stopped."
 DIED = "The process that computes answers {}. Ask again."
@@ -91,6 +93,8 @@ class Worker:
         self._mark = ""
         self._earlier = ""
         self._died = False
+        self._word = ""
+        """The mark of what the notebook was told last; it says it back when it is ready for the next run."""
         """Whether the process of the last call has said that its run is over."""
         self._turn = threading.Lock()
         self._stopped = threading.Event()
@@ -272,7 +276,7 @@ class Worker:
     ) -> tuple[int, list[str]]:
         """Makes the live variables those of `history`; how many cells ran again, and what went wrong."""
         alive = self._notebook is not None and self._notebook.running
-        if alive and self._cells == list(history):
+        if alive and self._cells == list(history) and self._ready():
             return 0, []
         self._end_notebook()
         folders = self._opened()
@@ -297,6 +301,9 @@ class Worker:
     def _cell(self, code: str, paths: dict[str, str], timeout: float) -> RunOutcome:
         process = self._notebook
         assert process is not None
+        if not self._ready():
+            self._end_notebook()
+            raise errors.WorkerDied(DIED.format("did not come back from the run before"))
         process.tell(BUSY)
         with self._cell_lock:
             self._in_cell = True
@@ -308,14 +315,10 @@ class Worker:
             # It ended, and then the stop came.
             if self._stopped.is_set():
                 raise errors.WorkerStopped(STOPPED)
-        except BaseException as error:
+        except BaseException:
             with self._cell_lock:
                 self._in_cell = False
-            if isinstance(error, errors.WorkerDied) and not self._died:
-                # Whatever it sent, nothing it sends can be understood any more.
-                self._end_notebook()
-            else:
-                self._drop(process)
+            self._drop(process)
             raise
         if outcome.failure is None:
             process.tell(KEEP)
@@ -329,14 +332,28 @@ class Worker:
         process.tell(DROP)
         try:
             if not self._died:
-                self._read(process, self._mark, time.monotonic() + LEAVING_SECONDS, died=True)
+                process.skip(_frame(r'"died": \d+', self._mark), time.monotonic() + LEAVING_SECONDS)
             self._say(process, "again")
-        except (TimeOver, PipeEnded, errors.WorkerDied):
+        except (TimeOver, PipeEnded):
             self._end_notebook()
 
-    def _say(self, process: Process, word: str) -> None:
+    def _ready(self) -> bool:
+        """Whether the notebook took the last word; whatever a run has sent besides is passed over."""
+        process, word = self._notebook, self._word
+        self._word = ""
         try:
-            process.write(json.dumps({"do": word}).encode(), time.monotonic() + LEAVING_SECONDS)
+            if word and process is not None:
+                process.skip(_frame('"ready": true', word), time.monotonic() + READY_SECONDS)
+        except (TimeOver, PipeEnded):
+            return False
+        return True
+
+    def _say(self, process: Process, word: str) -> None:
+        self._word = secrets.token_hex(8)
+        try:
+            process.write(
+                json.dumps({"do": word, "mark": self._word}).encode(), time.monotonic() + LEAVING_SECONDS
+            )
         except (TimeOver, PipeEnded):
             self._end_notebook()
 
@@ -363,19 +380,16 @@ class Worker:
         kind, reason = _understood(_refusal, answer)
         raise kind(explained(kind, reason))
 
-    def _read(self, process: Process, mark: str, deadline: float, *, died: bool = False) -> dict[str, Any]:
-        """The answer with this mark, passing over one that the call before left behind.
-
-        With `died` only what says that the run is over.
-        """
+    def _read(self, process: Process, mark: str, deadline: float) -> dict[str, Any]:
+        """The answer with this mark, passing over one that the call before left behind."""
         for _ in range(4):
             (size,) = HEADER.unpack(process.read(HEADER.size, deadline))
             if size > self._limits.output_bytes + 1024:
                 break
             answer = _understood(_dictionary, process.read(size, deadline))
-            if answer.get("mark") == mark and ("died" in answer or not died):
+            if answer.get("mark") == mark:
                 return answer
-            if answer.get("mark") not in (mark, self._earlier):
+            if answer.get("mark") != self._earlier:
                 break
         raise errors.WorkerDied(DIED.format("sent something that is no answer"))
 
@@ -421,6 +435,7 @@ class Worker:
             self._code_launcher.close()
             self._code_launcher = self._launcher
         self._cells = []
+        self._word = ""
 
 
 def _understood(read: Callable[[Any], T], data: Any) -> T:
@@ -429,6 +444,11 @@ def _understood(read: Callable[[Any], T], data: Any) -> T:
         return read(data)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise errors.WorkerDied(DIED.format("sent something that is no answer")) from error
+
+
+def _frame(content: str, mark: str) -> re.Pattern[bytes]:
+    """The end of a message that only says one thing, as `sandbox.worker` writes it."""
+    return re.compile(rf'\{{{content}, "mark": "{mark}"\}}\Z'.encode())
 
 
 def _dictionary(data: bytes) -> dict[str, Any]:

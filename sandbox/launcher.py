@@ -9,6 +9,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import select
 import socket
 import subprocess
@@ -31,6 +32,7 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 START_SECONDS = 60.0
 WRITE_BYTES = 64 * 1024
 READ_BYTES = 1 << 20
+SKIPPED_BYTES = 1000
 
 
 class TimeOver(Exception):
@@ -50,6 +52,8 @@ class Process:
         self._answers = answers
         self._lock = threading.Lock()
         self._open = True
+        self._last = b""
+        """What came last, also as part of a message that never became one."""
         self.pid = 0
         """The process that was locked first; runs are forks of it."""
 
@@ -111,11 +115,22 @@ class Process:
         while len(data) < size:
             if not ready(self._answers, select.POLLIN, deadline):
                 raise TimeOver
-            piece = os.read(self._answers, min(size - len(data), READ_BYTES))
-            if not piece:
-                raise PipeEnded
-            data += piece
+            data += self._piece(min(size - len(data), READ_BYTES))
         return bytes(data)
+
+    def skip(self, end: re.Pattern[bytes], deadline: float) -> None:
+        """Reads until what came ends as `end` says. Raises TimeOver and PipeEnded."""
+        while not end.search(self._last):
+            if not ready(self._answers, select.POLLIN, deadline):
+                raise TimeOver
+            self._piece(READ_BYTES)
+
+    def _piece(self, most: int) -> bytes:
+        piece = os.read(self._answers, most)
+        if not piece:
+            raise PipeEnded
+        self._last = (self._last + piece[-SKIPPED_BYTES:])[-SKIPPED_BYTES:]
+        return piece
 
 
 def ready(descriptor: int, event: int, deadline: float) -> bool:

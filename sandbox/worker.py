@@ -59,18 +59,21 @@ def serve_notebook(incoming: RawIOBase, outgoing: BinaryIO, settings: Call) -> N
             if call is None:
                 return
             os.write(take, call["mark"].encode())
+            # Nothing that the code may write to but the answers.
+            os.close(taken)
+            os.close(take)
             os.fchdir(home)
             _limit_processor_time(call["seconds"] * settings["threads"])
             answer = notebook.run(call["code"], call["tables"])
             write_message(outgoing, call, {"ok": answer}, limit)
-            if read_message(incoming) is None:
+            word = read_message(incoming)
+            if word is None:
                 return
             notebook.rest()
             # Threads that the code left running stay behind in this process.
             if _forked(fork) != 0:
                 leave(0)
-            os.close(taken)
-            os.close(take)
+            write_message(outgoing, word, {"ready": True}, limit)
             continue
         if run is not None:
             status = wait(run, 0)[1]
@@ -81,9 +84,12 @@ def serve_notebook(incoming: RawIOBase, outgoing: BinaryIO, settings: Call) -> N
             if call is None:
                 return
             mark = call["mark"]
+        os.set_blocking(outgoing.fileno(), True)
         write_message(outgoing, {"mark": mark}, {"died": status}, limit)
-        if read_message(incoming) is None:
+        word = read_message(incoming)
+        if word is None:
             return
+        write_message(outgoing, word, {"ready": True}, limit)
 
 
 def _forked(fork: Callable[[], int]) -> int | None:
@@ -124,6 +130,10 @@ def _exactly(stream: RawIOBase, size: int) -> bytes | None:
     data = bytearray()
     while len(data) < size:
         piece = stream.read(min(size - len(data), PIECE_BYTES))
+        if piece is None:
+            # Code has made the pipe one that does not wait, for every process that shares it.
+            os.set_blocking(stream.fileno(), True)
+            continue
         if not piece:
             return None
         data += piece
