@@ -24,6 +24,7 @@ from sandbox.folders import Folders
 from sandbox.launcher import Launcher, PipeEnded, Process, TimeOver, shared
 from sandbox.lockdown import Grant
 from sandbox.outcome import RunOutcome
+from sandbox.processes import SCRATCH_FILES, SCRATCH_MB, fills, free_bytes
 from sandbox.table import Table
 from sandbox.warm import BUSY, DROP, IDLE, KEEP
 from sandbox.worker import HEADER
@@ -37,6 +38,7 @@ LEAVING_SECONDS = 0.3
 READY_SECONDS = 2.0
 CONVERTED_FILE_MB = 1024 * 1024
 STOPPED = "Stopped."
+FULL = f"The code filled its folder (at most {SCRATCH_FILES} files and {SCRATCH_MB} MB) and was ended."
 DIED = "The process that computes answers {}. Ask again."
 KINDS = {kind.__name__: kind for kind in errors.SandboxError.__subclasses__()}
 T = TypeVar("T")
@@ -171,8 +173,8 @@ class Worker:
             before = folders.seen()
             try:
                 outcome = self._cell(code, paths, timeout)
-            except errors.SandboxError:
-                folders.remove_new(before)
+            except errors.SandboxError as error:
+                folders.remove_new(before, changed=isinstance(error, errors.DiskLimitExceeded))
                 raise
             if outcome.failure is not None:
                 folders.remove_new(before)
@@ -301,6 +303,8 @@ class Worker:
     def _cell(self, code: str, paths: dict[str, str], timeout: float) -> RunOutcome:
         process = self._notebook
         assert process is not None
+        scratch = str(self._opened().scratch)
+        free = free_bytes(scratch)
         if not self._ready():
             self._end_notebook()
             raise errors.WorkerDied(DIED.format("did not come back from the run before"))
@@ -315,6 +319,9 @@ class Worker:
             # It ended, and then the stop came.
             if self._stopped.is_set():
                 raise errors.WorkerStopped(STOPPED)
+            # Watched only now and then while it runs, and one run's files come to those of others.
+            if outcome.failure is None and fills(scratch, free):
+                raise errors.DiskLimitExceeded(FULL)
         except BaseException:
             with self._cell_lock:
                 self._in_cell = False
@@ -398,9 +405,7 @@ class Worker:
         if self._stopped.is_set():
             return errors.WorkerStopped(STOPPED)
         if "disk" in reason:
-            return errors.DiskLimitExceeded(
-                "The code filled its folder (at most 500 files and 1 GB) and was ended."
-            )
+            return errors.DiskLimitExceeded(FULL)
         digits = reason.rpartition("ended ")[2].strip()
         status = int(digits) if digits.isdigit() else 0
         ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0

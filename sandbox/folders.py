@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,11 +92,11 @@ class Folders:
                 files.append(FileOutput(shown, data))
         return files, notes
 
-    def remove_new(self, before: Iterable[str]) -> None:
-        """Removes files whose names are not among `before`."""
-        known = set(before)
+    def remove_new(self, before: Mapping[str, Seen], *, changed: bool = False) -> None:
+        """Removes files whose names are not among `before`; with `changed` also those that are others now."""
         for entry in self._entries():
-            if entry.name not in known:
+            known = before.get(entry.name)
+            if known is None or (changed and known != _seen(entry.stat(follow_symlinks=False))):
                 with contextlib.suppress(OSError):
                     Path(entry.path).unlink()
 

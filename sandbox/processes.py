@@ -4,6 +4,12 @@ import os
 from pathlib import Path
 
 PROC = Path("/proc")
+MB = 1024 * 1024
+SCRATCH_MB = 1024
+SCRATCH_FILES = 500
+# A file that was removed while it is open takes space that no look at the folder shows. What others write
+# meanwhile counts too, so it is more.
+HIDDEN_MB = 2 * SCRATCH_MB
 
 
 def members(group: int) -> list[int]:
@@ -38,6 +44,22 @@ def _stats() -> list[tuple[int, list[str]]]:
     return found
 
 
+def free_bytes(folder: str) -> int:
+    """What is free on the folder's disk."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
+
+
+def fills(folder: str, free_before: int) -> bool:
+    """Whether a run has put too much into its folder, or on the folder's disk in files without a name."""
+    return free_before - free_bytes(folder) > HIDDEN_MB * MB or folder_exceeds(
+        folder, SCRATCH_MB, SCRATCH_FILES
+    )
+
+
 def folder_exceeds(folder: str, megabytes: int, files: int) -> bool:
     """Whether a flat folder holds more than that; looks at no more than `files` + 1 entries."""
     used = 0
@@ -49,4 +71,4 @@ def folder_exceeds(folder: str, megabytes: int, files: int) -> bool:
                 used += entry.stat(follow_symlinks=False).st_blocks * 512
     except OSError:
         return False
-    return used > megabytes * 1024 * 1024
+    return used > megabytes * MB

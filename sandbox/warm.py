@@ -29,8 +29,6 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 WATCH_SECONDS = 0.05
 HANDSHAKE_SECONDS = 10.0
 ORDER_BYTES = 64 * 1024
-SCRATCH_MB = 1024
-SCRATCH_FILES = 500
 LISTENER, LOCKED = b"l", b"locked"
 # What the app says to a group: one byte each.
 BUSY, IDLE, KEEP, DROP = b"b", b"i", b"k", b"d"
@@ -56,6 +54,8 @@ class Group:
     permits: int = 1
     """How many forks it may make: at first one, for the first run."""
     busy: bool = False
+    free: int = 0
+    """Bytes on its folder's disk when the run began."""
     gone: bool = False
     """Whether it has no process any more; its number may be another's by now."""
 
@@ -179,6 +179,8 @@ class Warm:
         for byte in said:
             word = bytes([byte])
             group.busy = word == BUSY
+            if group.busy and group.grant.write:
+                group.free = processes.free_bytes(group.grant.write)
             if word == KEEP:
                 self._keep(group)
             elif word == DROP:
@@ -231,7 +233,7 @@ class Warm:
 
     def _watch(self, group: Group) -> None:
         """Ends a run that fills its folder."""
-        if group.grant.write and processes.folder_exceeds(group.grant.write, SCRATCH_MB, SCRATCH_FILES):
+        if group.grant.write and processes.fills(group.grant.write, group.free):
             group.busy = False
             with contextlib.suppress(OSError):
                 group.socket.sendall(b"disk")
