@@ -30,9 +30,10 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 SYSTEM = (
     "/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/usr/share/zoneinfo",
     "/usr/share/fonts", "/etc/ld.so.cache", "/etc/localtime", "/dev/urandom",
-    # DuckDB ends the process when these are there and cannot be opened.
-    "/proc/self/cgroup", "/sys/fs/cgroup",
 )  # fmt: skip
+# DuckDB ends the process when these are there and cannot be opened; a notebook has its engine open before it
+# is locked, and they name every process of the machine.
+CONTROL_GROUPS = ("/proc/self/cgroup", "/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def prepare() -> None:
 
 def rules(grant: Grant) -> list[tuple[Path, int]]:
     """Landlock's rules: paths with what may be done beneath them."""
-    found = [(Path(path), landlock.READING) for path in (*interpreter(), *SYSTEM, *grant.read)]
+    system = SYSTEM if grant.forks else (*SYSTEM, *CONTROL_GROUPS)
+    found = [(Path(path), landlock.READING) for path in (*interpreter(), *system, *grant.read)]
     found.append((Path(os.devnull), landlock.READ_FILE | landlock.WRITE_FILE))
     if grant.write is not None:
         found.append((Path(grant.write), landlock.SCRATCH))
