@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 Serve = Callable[..., Server]
 Gemini = Callable[..., GeminiServer]
 HANDOVER = [[call("transfer_to_agent", agent_name="visualization_agent")]]
+# A section opens slowly, and a click on what still moves in it is lost.
+OPENING_MS = 800
 EVERYTHING = """
 import matplotlib.pyplot as plt
 import plotly.express as px
@@ -53,6 +55,7 @@ def edit(page: Page, code: str) -> None:
     """Opens the editor of the last answer's code, changes the code and runs it."""
     message = page.get_by_test_id("stChatMessage").last
     message.get_by_text("Show code").click()
+    page.wait_for_timeout(OPENING_MS)
     message.get_by_role("button", name="Edit and run").click()
     message.get_by_role("textbox", name="Code").fill(code)
     message.get_by_role("button", name="Run", exact=True).click()
