@@ -15,12 +15,13 @@ def core_left(stage: Stage, seen: Seen) -> bool:
 
 
 def kept_too_much(stage: Stage, seen: Seen) -> bool:
-    """More stayed in the folder than it may hold, or was handed on as results."""
-    most = 100_000_000 if stage.protected else 5_000_000
+    """More stayed in the folder than it may hold, or more was handed on than a result keeps."""
     handed = (
         sum(len(o.data) for o in seen.outcome.outputs if isinstance(o, FileOutput)) if seen.outcome else 0
     )
-    return seen.kept_bytes > most or handed > most or len(seen.text) > most
+    if stage.protected:
+        return seen.kept_bytes > 1100 << 20 or handed > 100_000_000
+    return seen.kept_bytes > 5_000_000 or len(seen.text) > 5_000_000
 
 
 def many_kept(stage: Stage, seen: Seen) -> bool:

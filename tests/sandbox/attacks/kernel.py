@@ -99,7 +99,12 @@ NAMESPACES = [
     reached("an unmount", f"syscall('umount2', {PATH}, 0)", ENOENT, EINVAL),
     reached("another root", f"syscall('pivot_root', {PATH}, {PATH})", ENOENT, fails_anyway=ROOT),
     reached("chroot", "syscall('chroot', b'.')", fails_anyway=ROOT),
-    reached("a mount moved", f"syscall('move_mount', -100, {PATH}, -100, {PATH}, 0)", ENOENT),
+    reached(
+        "a mount moved",
+        f"syscall('move_mount', -100, {PATH}, -100, {PATH}, 0)",
+        ENOENT,
+        fails_anyway=ROOT,
+    ),
     reached("a file system opened", "syscall('fsopen', b'tmpfs', 0)", fails_anyway=ROOT),
     reached("a file system's settings", "syscall('fsconfig', -1, 0, 0, 0, 0)", EINVAL, EBADF),
     reached("a file system's mount", "syscall('fsmount', -1, 0, 0)", EBADF, fails_anyway=ROOT),
