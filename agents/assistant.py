@@ -102,6 +102,11 @@ class Assistant:
         """The user's conversation by its id."""
         return self.store.conversations.get(SessionKey(APP_NAME, user_id, session_id))
 
+    def delete_session(self, key: SessionKey) -> None:
+        """Deletes the conversation, ends what runs in it, and removes what its code left."""
+        self.store.conversations.delete(key)
+        self.pool.forget(key.session_id)
+
     def set_mode(self, key: SessionKey, mode: str) -> None:
         """direct or code; the conversation is kept."""
         self.store.conversations.set_mode(key, mode)
@@ -200,7 +205,10 @@ class Assistant:
                 limit_mb=self.settings.upload_limit_mb,
             )
 
-        return import_session(self.store, self._await, user_id, APP_NAME, source, read)
+        try:
+            return import_session(self.store, self._await, user_id, APP_NAME, source, read)
+        finally:
+            self.pool.forget(f"import of {user_id}")
 
     def duplicate_session(self, key: SessionKey) -> SessionKey:
         """A second conversation like this one, on the same data. Raises NotFound."""

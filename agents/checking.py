@@ -98,7 +98,7 @@ class Checker:
     def end(self) -> None:
         """Ends the processes, so that the next checks have new ones."""
         for name in self._names:
-            self._pool.worker(name).rest()
+            self._pool.forget(name)
 
     def _of_runs(self, answer: Answer, engine: Engine, again: Worker) -> list[Check]:
         runs: dict[str, list[Result]] = {}

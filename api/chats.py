@@ -105,8 +105,7 @@ def delete_chat(me: Me, chat_id: ChatId) -> None:
     """With its messages, turns, results and runs; datasets stay."""
     key = me.chat(chat_id).key
     me.assistant.turns.stop(key)
-    me.assistant.store.conversations.delete(key)
-    me.assistant.pool.kill(key.session_id)
+    me.assistant.delete_session(key)
 
 
 @router.post("/{chat_id}/renew", operation_id="renewChat", summary="Renew a chat", responses=problems(404))

@@ -55,7 +55,7 @@ def upload_dataset(
         try:
             dataset = me.assistant.upload(key, name, file.file)
         except Exception:
-            me.assistant.store.conversations.delete(key)
+            me.assistant.delete_session(key)
             raise
     return Uploaded(chat_id=key.session_id, dataset=DatasetView.of(dataset))
 

@@ -30,6 +30,7 @@ from sandbox.warm import BUSY, DROP, IDLE, KEEP
 from sandbox.worker import HEADER
 
 OUTPUT_BYTES = 64 * 1024 * 1024
+MAX_PARTS = 5_000_000
 ROW_LIMIT = 10_000
 QUERY_SECONDS = 30.0
 PROGRAM_SECONDS = 60.0
@@ -93,15 +94,16 @@ class Worker:
         self._notebook: Process | None = None
         self._cells: list[Cell] = []
         self._mark = ""
-        self._earlier = ""
         self._died = False
+        """Whether the process of the last call has said that its run is over."""
         self._word = ""
         """The mark of what the notebook was told last; it says it back when it is ready for the next run."""
-        """Whether the process of the last call has said that its run is over."""
         self._turn = threading.Lock()
         self._stopped = threading.Event()
-        self._in_cell = False
-        """Whether the notebook is at a call; a stop kills nothing else of it."""
+        self._converting: Process | None = None
+        self._closed = False
+        self._cell_over: threading.Event | None = None
+        """Of the call that the notebook is at, if it is at one: a stop ends that and nothing else."""
         self._cell_lock = threading.Lock()
 
     def query(
@@ -139,11 +141,12 @@ class Worker:
         call = {"do": "convert", "read": read, "source": str(source), "target": str(target)}
         grant = self._grant(read=[str(source)], write=str(target.parent), file_mb=CONVERTED_FILE_MB)
         with self._turn:
-            self._stopped.clear()
-            process = self._spawn("engine", grant)
+            self._begin()
+            process = self._converting = self._spawn("engine", grant)
             try:
                 return self._ask(process, call, timeout, dict[str, Any])
             finally:
+                self._converting = None
                 process.close()
 
     def run(
@@ -166,7 +169,7 @@ class Worker:
         if not isolation.runs_code:
             raise errors.IsolationMissing(isolation.text)
         with self._turn:
-            self._stopped.clear()
+            self._begin()
             folders = self._opened()
             paths = folders.link(tables, only=True)
             rebuilt, notes = self._rebuild(history, paths, timeout)
@@ -212,19 +215,17 @@ class Worker:
     def kill(self) -> None:
         """Ends what is running now: a call raises WorkerStopped. The notebook's variables stay."""
         self._stopped.set()
-        engine, notebook = self._engine, self._notebook
-        if engine is not None:
-            engine.kill()
-        if notebook is not None:
-            with self._cell_lock:
-                if not self._in_cell:
-                    return
-                notebook.tell(DROP)
-            if not self._turn.acquire(timeout=LEAVING_SECONDS):
-                # It did not come back from the run, so the variables are lost to a new process.
-                notebook.kill()
+        for process in (self._engine, self._converting):
+            if process is not None:
+                process.kill()
+        with self._cell_lock:
+            notebook, over = self._notebook, self._cell_over
+            if notebook is None or over is None:
                 return
-            self._turn.release()
+            notebook.tell(DROP)
+        if not over.wait(LEAVING_SECONDS):
+            # It did not come back from the run, so the variables are lost to a new process.
+            notebook.kill()
 
     def rest(self) -> bool:
         """Ends the processes unless a call is running; returns whether it did."""
@@ -238,9 +239,10 @@ class Worker:
         return True
 
     def close(self) -> None:
-        """Ends everything and removes the folders."""
+        """Ends everything and removes the folders; later calls raise WorkerStopped."""
+        self._closed = True
         self._stopped.set()
-        for process in (self._engine, self._notebook):
+        for process in (self._engine, self._notebook, self._converting):
             if process is not None:
                 process.kill()
         with self._turn:
@@ -250,11 +252,17 @@ class Worker:
                 self._folders.remove()
                 self._folders = None
 
+    def _begin(self) -> None:
+        """At the start of a call, with the turn."""
+        if self._closed:
+            raise errors.WorkerStopped(STOPPED)
+        self._stopped.clear()
+
     def _engine_call(
         self, call: dict[str, Any], tables: Mapping[str, Path], timeout: float, read: Callable[[Any], T]
     ) -> T:
         with self._turn:
-            self._stopped.clear()
+            self._begin()
             folders = self._opened()
             call |= {"tables": folders.link(tables)}
             if self._engine is None or not self._engine.running:
@@ -302,20 +310,32 @@ class Worker:
 
     def _cell(self, code: str, paths: dict[str, str], timeout: float) -> RunOutcome:
         process = self._notebook
-        assert process is not None
+        if process is None:
+            raise errors.WorkerDied(DIED.format("ended after the run before"))
         scratch = str(self._opened().scratch)
         free = free_bytes(scratch)
         if not self._ready():
             self._end_notebook()
             raise errors.WorkerDied(DIED.format("did not come back from the run before"))
-        process.tell(BUSY)
+        over = threading.Event()
         with self._cell_lock:
-            self._in_cell = True
+            self._cell_over = over
+        try:
+            return self._finished(process, code, paths, timeout, scratch, free)
+        finally:
+            with self._cell_lock:
+                self._cell_over = None
+            over.set()
+
+    def _finished(
+        self, process: Process, code: str, paths: dict[str, str], timeout: float, scratch: str, free: int
+    ) -> RunOutcome:
+        """One call of the notebook to its end: it carries on, or is as it was before."""
         try:
             call = {"do": "run", "code": code, "tables": paths}
             outcome = self._ask(process, call, timeout, RunOutcome.from_json)
             with self._cell_lock:
-                self._in_cell = False
+                self._cell_over = None
             # It ended, and then the stop came.
             if self._stopped.is_set():
                 raise errors.WorkerStopped(STOPPED)
@@ -323,8 +343,6 @@ class Worker:
             if outcome.failure is None and fills(scratch, free):
                 raise errors.DiskLimitExceeded(FULL)
         except BaseException:
-            with self._cell_lock:
-                self._in_cell = False
             self._drop(process)
             raise
         if outcome.failure is None:
@@ -348,6 +366,8 @@ class Worker:
         """Whether the notebook took the last word; whatever a run has sent besides is passed over."""
         process, word = self._notebook, self._word
         self._word = ""
+        if process is not None:
+            process.tell(BUSY)
         try:
             if word and process is not None:
                 process.skip(_frame('"ready": true', word), time.monotonic() + READY_SECONDS)
@@ -369,7 +389,7 @@ class Worker:
         # A stop that came before there was anything to stop.
         if self._stopped.is_set():
             raise errors.WorkerStopped(STOPPED)
-        self._earlier, self._mark, self._died = self._mark, secrets.token_hex(8), False
+        self._mark, self._died = secrets.token_hex(8), False
         message = json.dumps(call | {"seconds": timeout, "mark": self._mark}).encode()
         deadline = time.monotonic() + timeout
         try:
@@ -388,16 +408,12 @@ class Worker:
         raise kind(explained(kind, reason))
 
     def _read(self, process: Process, mark: str, deadline: float) -> dict[str, Any]:
-        """The answer with this mark, passing over one that the call before left behind."""
-        for _ in range(4):
-            (size,) = HEADER.unpack(process.read(HEADER.size, deadline))
-            if size > self._limits.output_bytes + 1024:
-                break
+        """The answer with this mark."""
+        (size,) = HEADER.unpack(process.read(HEADER.size, deadline))
+        if size <= self._limits.output_bytes + 1024:
             answer = _understood(_dictionary, process.read(size, deadline))
             if answer.get("mark") == mark:
                 return answer
-            if answer.get("mark") != self._earlier:
-                break
         raise errors.WorkerDied(DIED.format("sent something that is no answer"))
 
     def _ended(self, reason: str) -> errors.SandboxError:
@@ -406,6 +422,8 @@ class Worker:
             return errors.WorkerStopped(STOPPED)
         if "disk" in reason:
             return errors.DiskLimitExceeded(FULL)
+        if "threads" in reason:
+            return errors.WorkerDied("The code started more than 256 threads and was ended.")
         digits = reason.rpartition("ended ")[2].strip()
         status = int(digits) if digits.isdigit() else 0
         ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
@@ -457,6 +475,9 @@ def _frame(content: str, mark: str) -> re.Pattern[bytes]:
 
 
 def _dictionary(data: bytes) -> dict[str, Any]:
+    # Millions of empty lists fit into few bytes, and would hold the whole app up while they are read.
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MAX_PARTS:
+        raise ValueError("an answer of too many parts")
     return dict(json.loads(data))
 
 

@@ -58,20 +58,25 @@ class Folders:
     def _link(self, name: str, path: Path) -> str:
         place = self.data / f"{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]}{path.suffix}"
         try:
-            if not (place.exists() and place.samefile(path)):
+            if not _is_same(place, path):
                 place.unlink(missing_ok=True)
                 try:
                     os.link(path, place, follow_symlinks=True)
                 except OSError:
                     # Another file system, or one without hard links.
-                    shutil.copyfile(path, place)
+                    shutil.copy2(path, place)
         except FileNotFoundError:
             raise QueryFailed(f"The stored table {name} is gone. Upload its file again.") from None
         return str(place)
 
     def seen(self) -> dict[str, Seen]:
         """The files of the flat folder, by name."""
-        return {entry.name: _seen(entry.stat(follow_symlinks=False)) for entry in self._entries()}
+        found = {}
+        for entry in self._entries():
+            # It may be gone by now.
+            with contextlib.suppress(OSError):
+                found[entry.name] = _seen(entry.stat(follow_symlinks=False))
+        return found
 
     def changed(self, before: Mapping[str, Seen]) -> tuple[list[FileOutput], list[str]]:
         """What is new or another file than `before`, and what is said about files that are not kept."""
@@ -96,8 +101,8 @@ class Folders:
         """Removes files whose names are not among `before`; with `changed` also those that are others now."""
         for entry in self._entries():
             known = before.get(entry.name)
-            if known is None or (changed and known != _seen(entry.stat(follow_symlinks=False))):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if known is None or (changed and known != _seen(entry.stat(follow_symlinks=False))):
                     Path(entry.path).unlink()
 
     def read(self, name: str) -> bytes | None:
@@ -126,7 +131,7 @@ class Folders:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _place(self, name: str) -> Path:
-        if name != os.path.basename(name) or name in ("", ".", ".."):  # noqa: PTH119
+        if name != os.path.basename(name) or name in ("", ".", "..") or "\0" in name:  # noqa: PTH119
             raise FileNotFoundError(f"{name!r} is no name of a file in the folder, which has no folders.")
         return self.scratch / name
 
@@ -136,6 +141,15 @@ class Folders:
                 return list(entries)
         except OSError:
             return []
+
+
+def _is_same(place: Path, path: Path) -> bool:
+    """Whether `place` is a link to the file, or a copy of it as it is now."""
+    there, wanted = place.stat() if place.exists() else None, path.stat()
+    if there is None:
+        return False
+    copied = (there.st_size, there.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns)
+    return place.samefile(path) or (there.st_dev != wanted.st_dev and copied)
 
 
 def _seen(status: os.stat_result) -> Seen:

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parent.parent
 START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.warm import main; main()"
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 START_SECONDS = 60.0
+END_SECONDS = 5.0
 WRITE_BYTES = 64 * 1024
 READ_BYTES = 1 << 20
 SKIPPED_BYTES = 1000
@@ -54,6 +56,8 @@ class Process:
         self._open = True
         self._last = b""
         """What came last, also as part of a message that never became one."""
+        self.warm: subprocess.Popen[bytes] | None = None
+        """The warm process that it was forked from."""
         self.pid = 0
         """The process that was locked first; runs are forks of it."""
 
@@ -88,15 +92,23 @@ class Process:
             if self._open:
                 with contextlib.suppress(OSError):
                     self._told.shutdown(socket.SHUT_RDWR)
+                self._end_orphans()
 
     def close(self) -> None:
         """Ends it and frees the pipes; nobody may be reading or writing."""
         with self._lock:
             if self._open:
                 self._open = False
+                self._end_orphans()
                 self._told.close()
                 os.close(self._calls)
                 os.close(self._answers)
+
+    def _end_orphans(self) -> None:
+        """What the warm process would do, if it is gone itself."""
+        if self.pid and self.warm is not None and self.warm.poll() is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def write(self, message: bytes, deadline: float) -> None:
         """Sends one message. Raises TimeOver and PipeEnded."""
@@ -151,6 +163,7 @@ class Launcher:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._home: tempfile.TemporaryDirectory[str] | None = None
 
     def warm(self) -> None:
         """Starts the warm process, so that the first call does not wait for it."""
@@ -168,6 +181,7 @@ class Launcher:
         try:
             with self._lock:
                 control = self._started()
+                process.warm = self._process
                 socket.send_fds(
                     control, [json.dumps(order).encode()], [theirs.fileno(), calls_read, answers_write]
                 )
@@ -209,14 +223,15 @@ class Launcher:
             self._control, theirs = socket.socketpair(socket.AF_UNIX, kind)
             settings = {"control": theirs.fileno(), "files": self.isolation.landlock}
             settings["calls"] = self.isolation.seccomp
+            self._home = tempfile.TemporaryDirectory(prefix="warm-")
             with theirs:
                 self._process = subprocess.Popen(
                     [*self._wrapper, sys.executable, "-I", "-c", START, str(ROOT), json.dumps(settings)],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    env=environment(),
-                    cwd=tempfile.gettempdir(),
+                    env=environment(self._home.name),
+                    cwd=self._home.name,
                     start_new_session=True,
                 )
         return self._control
@@ -227,22 +242,29 @@ class Launcher:
         if control is not None:
             control.close()
         if process is not None:
-            process.wait()
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self._home is not None:
+            self._home.cleanup()
+            self._home = None
 
 
-def environment() -> dict[str, str]:
+def environment(home: str) -> dict[str, str]:
     """What the warm process finds of ours, and one thread for each library, because it forks."""
     clean = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     single = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    home = {
-        "HOME": tempfile.gettempdir(),
+    ours = {
+        "HOME": home,
         "MPLBACKEND": "Agg",
         "MALLOC_ARENA_MAX": "2",
         # Arrow's other allocators have threads of their own, which a fork would lose.
         "ARROW_DEFAULT_MEMORY_POOL": "system",
         "JE_ARROW_MALLOC_CONF": "background_thread:false",
     }
-    return clean | home | dict.fromkeys(single, "1")
+    return clean | ours | dict.fromkeys(single, "1")
 
 
 _lock = threading.Lock()

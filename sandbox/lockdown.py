@@ -25,6 +25,7 @@ CAPABILITY_VERSION = 0x20080522
 CAPSET = {"x86_64": 126, "aarch64": 91}
 MB = 1024 * 1024
 OPEN_FILES = 256
+PROCESSOR_SECONDS = 3600
 PAGE = os.sysconf("SC_PAGE_SIZE")
 # What lazily imported modules and the C library read; nothing here is the analyst's.
 SYSTEM = (
@@ -109,6 +110,8 @@ def limit(grant: Grant) -> None:
         "RLIMIT_NOFILE": OPEN_FILES,
         "RLIMIT_FSIZE": grant.file_mb * MB,
         "RLIMIT_AS": used + grant.memory_mb * MB,
+        # Of each fork; a call has less, and a clock outside.
+        "RLIMIT_CPU": PROCESSOR_SECONDS if grant.forks else resource.RLIM_INFINITY,
         "RLIMIT_MEMLOCK": 0,
         "RLIMIT_MSGQUEUE": 0,
         "RLIMIT_NICE": 0,

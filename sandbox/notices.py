@@ -57,9 +57,9 @@ class ForkNotices:
         number, pid = struct.unpack_from("=QI", buffer)
         return Notice(number, pid)
 
-    def allow(self, notice: Notice) -> None:
-        """Lets the call happen."""
-        self._answer(notice, 0, CONTINUE)
+    def allow(self, notice: Notice) -> bool:
+        """Lets the call happen; False if nobody waits for it any more, or it will be asked again."""
+        return self._answer(notice, 0, CONTINUE)
 
     def refuse(self, notice: Notice) -> None:
         """Lets the call fail with EPERM."""
@@ -69,10 +69,12 @@ class ForkNotices:
         """Every later fork fails."""
         os.close(self._descriptor)
 
-    def _answer(self, notice: Notice, error: int, flags: int) -> None:
+    def _answer(self, notice: Notice, error: int, flags: int) -> bool:
         try:
             fcntl.ioctl(self._descriptor, SEND, ANSWER.pack(notice.id, 0, error, flags))
         except OSError as failed:
-            # ENOENT: the process was killed while it waited.
+            # ENOENT: the process was killed while it waited, or a signal made it begin the call again.
             if failed.errno != errno.ENOENT:
                 raise
+            return False
+        return True

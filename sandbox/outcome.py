@@ -13,6 +13,8 @@ from sandbox.table import Column, Table
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MAX_OUTPUTS = 30
+MAX_NOTES = 50
+MAX_CHARACTERS = 1_000_000
 MAX_ROWS = 10_000
 MAX_DEPTH = 100
 MAX_DIGITS = 1000
@@ -107,7 +109,7 @@ class RunOutcome:
         """Reads what `sandbox.notebook` wrote. Other data raises ValueError, TypeError or LookupError."""
         failure = data["failure"]
         outputs = [READERS[str(item["kind"])](item) for item in list(data["outputs"])[:MAX_OUTPUTS]]
-        notes = [text(note) for note in data["notes"]]
+        notes = [text(note) for note in list(data["notes"])[:MAX_NOTES]]
         return cls(
             outputs=outputs,
             printed=text(data["printed"]),
@@ -119,7 +121,7 @@ class RunOutcome:
 
 def text(value: Any) -> str:
     """Text that every file and page takes: no halves of surrogates, nothing that a terminal obeys."""
-    return storable(str(value)).translate(CONTROL)
+    return storable(str(value)[:MAX_CHARACTERS]).translate(CONTROL)
 
 
 def storable(value: str) -> str:
@@ -134,7 +136,7 @@ def _failure(data: dict[str, Any]) -> Failure:
         message=text(data["message"]),
         line=None if line is None else int(line),
         trace=text(data["trace"]),
-        suggestions=[text(item) for item in data["suggestions"]],
+        suggestions=[text(item) for item in list(data["suggestions"])[:MAX_NOTES]],
     )
 
 

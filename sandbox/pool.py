@@ -71,6 +71,13 @@ class WorkerPool:
         if worker is not None:
             worker.kill()
 
+    def forget(self, key: str) -> None:
+        """Ends `key`'s worker for good and removes its files."""
+        with self._lock:
+            worker = self._workers.pop(key, None)
+        if worker is not None:
+            worker.close()
+
     def close(self) -> None:
         """Ends every worker."""
         with self._lock:

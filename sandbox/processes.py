@@ -30,6 +30,14 @@ def children(parent: int) -> list[int]:
     return found
 
 
+def threads(pid: int) -> int:
+    """How many threads a process has; 0 for one that is gone."""
+    try:
+        return len(os.listdir(PROC / str(pid) / "task"))  # noqa: PTH208
+    except OSError:
+        return 0
+
+
 def _stats() -> list[tuple[int, list[str]]]:
     """For each process: state, parent, group and more, as in proc_pid_stat(5)."""
     found = []

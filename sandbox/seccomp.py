@@ -151,13 +151,19 @@ def _one_of(index: int, values: Sequence[int], *, wide: bool = False) -> list[In
 
 
 def _no_truncating_read(index: int) -> list[Instruction]:
-    """Opening for reading with O_TRUNC empties a file; old Landlocks take that for reading."""
+    """O_TRUNC empties a file that is opened for reading, or by the access mode 3 for neither.
+
+    Landlock has no right for it before its third version.
+    """
     return [
         _argument(index),
         (AND, 0, 0, O_ACCMODE | O_TRUNC),
-        (EQUAL, 0, 1, O_TRUNC),
-        (RETURN, 0, 0, ERRNO | EPERM),
+        *(
+            (EQUAL, 3 - place, 0, bad)
+            for place, bad in enumerate((O_TRUNC, O_ACCMODE, O_ACCMODE | O_TRUNC), 1)
+        ),
         (RETURN, 0, 0, ALLOW),
+        (RETURN, 0, 0, ERRNO | EPERM),
     ]
 
 

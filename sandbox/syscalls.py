@@ -16,7 +16,7 @@ SYSCALLS: dict[str, tuple[int | None, int | None]] = {
     "openat": (257, 56), "readlink": (89, None), "readlinkat": (267, 78), "getcwd": (79, 17),
     "getdents": (78, None), "getdents64": (217, 61), "chdir": (80, 49), "fchdir": (81, 50),
     "unlink": (87, None), "unlinkat": (263, 35), "rename": (82, None), "renameat": (264, 38),
-    "renameat2": (316, 276), "ftruncate": (77, 46), "fallocate": (285, 47), "fsync": (74, 82),
+    "renameat2": (316, 276), "ftruncate": (77, 46), "fsync": (74, 82),
     "fdatasync": (75, 83), "fadvise64": (221, 223), "flock": (73, 32), "umask": (95, 166),
     "statfs": (137, 43), "fstatfs": (138, 44), "sendfile": (40, 71), "copy_file_range": (326, 285),
     "mmap": (9, 222), "munmap": (11, 215), "mprotect": (10, 226), "mremap": (25, 216), "madvise": (28, 233),

@@ -15,9 +15,10 @@ import selectors
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox import processes
@@ -32,6 +33,8 @@ ORDER_BYTES = 64 * 1024
 LISTENER, LOCKED = b"l", b"locked"
 # What the app says to a group: one byte each.
 BUSY, IDLE, KEEP, DROP = b"b", b"i", b"k", b"d"
+MAX_THREADS = 256
+FREEZE_SECONDS = 2.0
 MODULES = (
     "numpy", "pandas", "plotly.express", "plotly.graph_objects", "plotly.subplots", "matplotlib.pyplot",
     "seaborn", "scipy.stats", "scipy.optimize", "scipy.signal", "scipy.cluster.hierarchy", "sklearn.pipeline",
@@ -54,6 +57,9 @@ class Group:
     permits: int = 1
     """How many forks it may make: at first one, for the first run."""
     busy: bool = False
+    idle_since: float = field(default_factory=time.monotonic)
+    frozen: bool = False
+    """Whether its processes are stopped: between calls nothing of them has to run."""
     free: int = 0
     """Bytes on its folder's disk when the run began."""
     gone: bool = False
@@ -85,14 +91,38 @@ class Warm:
         gc.freeze()
         self._ready = True
         for order, descriptors in self._waiting:
-            self._spawn(order, descriptors)
+            self._spawn_safely(order, descriptors)
         self._waiting.clear()
+        watched = 0.0
         while True:
-            watching = any(group.busy and group.grant.write for group in self._groups.values())
-            self._serve_once(WATCH_SECONDS if watching else None)
-            for group in list(self._groups.values()):
-                if group.busy:
-                    self._watch(group)
+            self._serve_once(self._pause())
+            if time.monotonic() - watched >= WATCH_SECONDS:
+                watched = time.monotonic()
+                for group in list(self._groups.values()):
+                    self._look_after(group)
+
+    def _pause(self) -> float | None:
+        """How long to wait for something to do: not for ever while there is something to look at."""
+        forking = [group for group in self._groups.values() if group.grant.forks]
+        if any(group.busy for group in forking):
+            return WATCH_SECONDS
+        return FREEZE_SECONDS if any(not group.frozen for group in forking) else None
+
+    def _look_after(self, group: Group) -> None:
+        if not group.grant.forks:
+            return
+        if group.busy:
+            self._watch(group)
+        elif not group.frozen and time.monotonic() - group.idle_since > FREEZE_SECONDS:
+            # Code that carries on after its answer, or a thread that it left, does so no longer.
+            self._signal(group, signal.SIGSTOP)
+            group.frozen = True
+
+    @staticmethod
+    def _signal(group: Group, number: int) -> None:
+        if not group.gone:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group.leader, number)
 
     def _serve_once(self, timeout: float | None) -> None:
         for key, _ in self._selector.select(timeout):
@@ -110,6 +140,8 @@ class Warm:
                 os.killpg(group.leader, 0)
             except ProcessLookupError:
                 group.gone = True
+            except PermissionError:  # macOS, of a group that has ended and was not waited for
+                continue
 
     def _order(self) -> None:
         data, descriptors, *_ = socket.recv_fds(self._control, ORDER_BYTES, 3)
@@ -121,7 +153,24 @@ class Warm:
         if order["kind"] == "notebook" and not self._ready:
             self._waiting.append((order, descriptors))
         else:
+            self._spawn_safely(order, descriptors)
+
+    def _spawn_safely(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        """One that cannot be made is told why, and is nobody else's trouble."""
+        told = socket.socket(fileno=os.dup(descriptors[0])) if descriptors else None
+        try:
             self._spawn(order, descriptors)
+        except Exception as error:
+            traceback.print_exc()
+            for descriptor in descriptors:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+            if told is not None:
+                with contextlib.suppress(OSError):
+                    told.sendall(f"{type(error).__name__}: {error}".encode())
+        finally:
+            if told is not None:
+                told.close()
 
     def _spawn(self, order: dict[str, Any], descriptors: list[int]) -> None:
         told = socket.socket(fileno=descriptors[0])
@@ -178,7 +227,10 @@ class Warm:
             return
         for byte in said:
             word = bytes([byte])
-            group.busy = word == BUSY
+            group.busy, group.idle_since = word == BUSY, time.monotonic()
+            if group.frozen:
+                self._signal(group, signal.SIGCONT)
+                group.frozen = False
             if group.busy and group.grant.write:
                 group.free = processes.free_bytes(group.grant.write)
             if word == KEEP:
@@ -225,15 +277,20 @@ class Warm:
             if group.notices is not None:
                 group.notices.refuse(asked)
             return
-        group.permits -= 1
         for pid in {group.holder, *processes.children(asked.pid)} - {asked.pid}:
             _kill(group, pid)
         group.holder = asked.pid
-        group.notices.allow(asked)
+        if group.notices.allow(asked):
+            group.permits -= 1
 
     def _watch(self, group: Group) -> None:
-        """Ends a run that fills its folder."""
-        if group.grant.write and processes.fills(group.grant.write, group.free):
+        """Ends a run that fills its folder, or starts threads without end."""
+        if any(processes.threads(pid) > MAX_THREADS for pid in processes.children(group.holder)):
+            group.busy = False
+            with contextlib.suppress(OSError):
+                group.socket.sendall(b"threads")
+            self._kill_others(group)
+        elif group.grant.write and processes.fills(group.grant.write, group.free):
             group.busy = False
             with contextlib.suppress(OSError):
                 group.socket.sendall(b"disk")
@@ -243,9 +300,7 @@ class Warm:
         """Kills whatever the group is."""
         if group.socket.fileno() < 0:
             return
-        if not group.gone:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group.leader, signal.SIGKILL)
+        self._signal(group, signal.SIGKILL)
         self._groups.pop(group.socket.fileno(), None)
         self._selector.unregister(group.socket)
         group.socket.close()

@@ -107,7 +107,7 @@ def _confirm(assistant: Assistant, conversation: Conversation, go: Go) -> None:
         running = assistant.turns.running(conversation.key)
         if running is not None:
             assistant.turns.stop(conversation.key)
-        _attempt(lambda: assistant.store.conversations.delete(conversation.key))
+        _attempt(lambda: assistant.delete_session(conversation.key))
         go(None)
         st.rerun()
 

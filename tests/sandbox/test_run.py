@@ -16,7 +16,9 @@ import pytest
 
 from sandbox import errors
 from sandbox.client import Cell, Limits, Worker
+from sandbox.launcher import Launcher
 from sandbox.outcome import FileOutput, RunOutcome, TableOutput, ValueOutput
+from sandbox.warm import FREEZE_SECONDS
 from tests.conftest import ROOT
 
 
@@ -249,6 +251,10 @@ def test_everything_ends_with_the_app(tables: dict[str, Path]) -> None:
     app.send_signal(signal.SIGKILL)
     app.wait()
     app.stdout.close()
+    _wait_for_the_end(groups)
+
+
+def _wait_for_the_end(groups: list[int]) -> None:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline and any(map(_lives, groups)):
         time.sleep(0.05)
@@ -263,9 +269,71 @@ def _lives(group: int) -> bool:
     return True
 
 
-def test_the_warm_process_is_started_again(tables: dict[str, Path]) -> None:
-    from sandbox.launcher import Launcher
+def test_code_that_goes_on_after_its_answer_is_halted(talk: Conversation) -> None:
+    code = (
+        "import threading, time\ndef spin():\n    while True:\n"
+        "        open('beat', 'w').write(str(time.time()))\n"
+        "threading.Thread(target=spin).start()\n"
+        "import os, sys\nframe = sys._getframe()\nwhile 'call' not in frame.f_locals:\n"
+        "    frame = frame.f_back\nimport json, struct\n"
+        "answer = {'ok': {'outputs': [], 'printed': '', 'failure': None, 'duration': 0, 'notes': []}}\n"
+        "data = json.dumps(answer | {'mark': frame.f_locals['call']['mark']}).encode()\n"
+        "os.write(4, struct.pack('>Q', len(data)) + data)\nwhile True:\n    pass"
+    )
+    assert talk.run(code).failure is None
+    beat = talk.worker._opened().scratch / "beat"
+    time.sleep(FREEZE_SECONDS + 1)
+    seen = beat.read_text()
+    time.sleep(0.5)
+    assert beat.read_text() == seen
+    with contextlib.suppress(errors.WorkerDied):
+        talk.run("1")
+    talk.history.clear()
+    assert talk.value("1 + 1") == 2
 
+
+def test_an_idle_conversation_is_halted_and_goes_on(talk: Conversation) -> None:
+    talk.run("kept = 7")
+    time.sleep(FREEZE_SECONDS + 1)
+    assert talk.value("kept") == 7
+
+
+def test_too_many_threads_end_the_run(talk: Conversation) -> None:
+    code = (
+        "import threading, time\nthreading.stack_size(65536)\nfor _ in range(3000):\n"
+        "    threading.Thread(target=time.sleep, args=(5,)).start()\ntime.sleep(5)"
+    )
+    with pytest.raises(errors.SandboxError):
+        talk.run(code)
+    assert talk.value("1 + 1") == 2
+
+
+def test_a_closed_worker_stays_closed(tables: dict[str, Path]) -> None:
+    worker = Worker()
+    worker.close()
+    with pytest.raises(errors.WorkerStopped):
+        worker.query("SELECT 1", {})
+    assert not worker.running
+
+
+def test_code_ends_although_the_warm_process_is_gone(tables: dict[str, Path]) -> None:
+    launcher = Launcher()
+    worker = Worker(launcher=launcher)
+    worker.run("x = 1", {})
+    (group,) = worker.processes
+    assert launcher._process is not None
+    threading.Timer(0.3, launcher._process.kill).start()
+    threading.Timer(1.0, worker.kill).start()
+    begun = time.monotonic()
+    with pytest.raises(errors.SandboxError):
+        worker.run("while True: pass", {}, history=[Cell("", "x = 1")])
+    assert time.monotonic() - begun < 3
+    worker.close()
+    launcher.close()
+    _wait_for_the_end([group])
+
+
+def test_the_warm_process_is_started_again(tables: dict[str, Path]) -> None:
     launcher = Launcher()
     worker = Worker(launcher=launcher)
     assert worker.run("1", {}).outputs == [ValueOutput("", 1)]
