@@ -169,7 +169,7 @@ def big_queries(rounds: int, rows: int) -> Row:
             code = f"con.sql({QUERY!r}).df()"
             with duckdb.connect(config={"threads": 2}) as outside:
                 outside.execute(f"CREATE VIEW big AS FROM read_parquet('{path}')")
-                works = (
+                works: tuple[Callable[[], Any], ...] = (
                     partial(worker.query, QUERY, {"big": path}),
                     partial(worker.run, code, {"big": path}, history=[Cell("", "1")]),
                     partial(outside_query, outside),

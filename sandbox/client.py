@@ -7,41 +7,30 @@ anything: its size is capped, and what is no answer ends the process.
 """
 
 import dataclasses
-import json
 import os
-import re
-import secrets
-import signal
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sandbox import errors
+from sandbox.exchange import DIED, FULL, LEAVING_SECONDS, STOPPED, ask, await_death, await_ready, tell
 from sandbox.folders import Folders
 from sandbox.launcher import Launcher, PipeEnded, Process, TimeOver, shared
 from sandbox.lockdown import Grant
 from sandbox.outcome import RunOutcome
-from sandbox.processes import SCRATCH_FILES, SCRATCH_MB, fills, free_bytes
+from sandbox.processes import fills, free_bytes
 from sandbox.table import Table
 from sandbox.warm import BUSY, DROP, IDLE, KEEP
-from sandbox.worker import HEADER
 
 OUTPUT_BYTES = 64 * 1024 * 1024
-MAX_PARTS = 5_000_000
 ROW_LIMIT = 10_000
 QUERY_SECONDS = 30.0
 PROGRAM_SECONDS = 60.0
 CONVERT_SECONDS = 600.0
-LEAVING_SECONDS = 0.3
 READY_SECONDS = 2.0
 CONVERTED_FILE_MB = 1024 * 1024
-STOPPED = "Stopped."
-FULL = f"The code filled its folder (at most {SCRATCH_FILES} files and {SCRATCH_MB} MB) and was ended."
-DIED = "The process that computes answers {}. Ask again."
-KINDS = {kind.__name__: kind for kind in errors.SandboxError.__subclasses__()}
 T = TypeVar("T")
 
 
@@ -93,11 +82,6 @@ class Worker:
         self._engine: Process | None = None
         self._notebook: Process | None = None
         self._cells: list[Cell] = []
-        self._mark = ""
-        self._died = False
-        """Whether the process of the last call has said that its run is over."""
-        self._word = ""
-        """The mark of what the notebook was told last; it says it back when it is ready for the next run."""
         self._turn = threading.Lock()
         self._stopped = threading.Event()
         self._converting: Process | None = None
@@ -345,93 +329,40 @@ class Worker:
         except BaseException:
             self._drop(process)
             raise
-        if outcome.failure is None:
-            process.tell(KEEP)
-            self._say(process, "keep")
-        else:
+        if outcome.failure is not None:
             self._drop(process)
+            return outcome
+        process.tell(KEEP)
+        try:
+            tell(process, "keep")
+        except (TimeOver, PipeEnded):
+            self._end_notebook()
         return outcome
 
     def _drop(self, process: Process) -> None:
         """Kills the run, and waits until the process it was forked from is ready for the next."""
         process.tell(DROP)
         try:
-            if not self._died:
-                process.skip(_frame(r'"died": \d+', self._mark), time.monotonic() + LEAVING_SECONDS)
-            self._say(process, "again")
+            await_death(process, LEAVING_SECONDS)
+            tell(process, "again")
         except (TimeOver, PipeEnded):
             self._end_notebook()
 
     def _ready(self) -> bool:
         """Whether the notebook took the last word; whatever a run has sent besides is passed over."""
-        process, word = self._notebook, self._word
-        self._word = ""
-        if process is not None:
-            process.tell(BUSY)
+        if self._notebook is None:
+            return True
+        self._notebook.tell(BUSY)
         try:
-            if word and process is not None:
-                process.skip(_frame('"ready": true', word), time.monotonic() + READY_SECONDS)
+            await_ready(self._notebook, READY_SECONDS)
         except (TimeOver, PipeEnded):
             return False
         return True
 
-    def _say(self, process: Process, word: str) -> None:
-        self._word = secrets.token_hex(8)
-        try:
-            process.write(
-                json.dumps({"do": word, "mark": self._word}).encode(), time.monotonic() + LEAVING_SECONDS
-            )
-        except (TimeOver, PipeEnded):
-            self._end_notebook()
-
     def _ask(self, process: Process, call: dict[str, Any], timeout: float, read: Callable[[Any], T]) -> T:
-        """Sends the call and reads its answer. Raises the errors that the process or its end mean."""
-        # A stop that came before there was anything to stop.
-        if self._stopped.is_set():
-            raise errors.WorkerStopped(STOPPED)
-        self._mark, self._died = secrets.token_hex(8), False
-        message = json.dumps(call | {"seconds": timeout, "mark": self._mark}).encode()
-        deadline = time.monotonic() + timeout
-        try:
-            process.write(message, deadline)
-            answer = self._read(process, self._mark, deadline)
-        except TimeOver:
-            raise errors.TimeLimitExceeded(_too_long(timeout)) from None
-        except PipeEnded:
-            raise self._ended(process.reason(LEAVING_SECONDS)) from None
-        if "ok" in answer:
-            return _understood(read, answer["ok"])
-        if "died" in answer:
-            self._died = True
-            raise self._ended(process.reason(0) or f"ended {_understood(int, answer['died'])}")
-        kind, reason = _understood(_refusal, answer)
-        raise kind(explained(kind, reason))
-
-    def _read(self, process: Process, mark: str, deadline: float) -> dict[str, Any]:
-        """The answer with this mark."""
-        (size,) = HEADER.unpack(process.read(HEADER.size, deadline))
-        if size <= self._limits.output_bytes + 1024:
-            answer = _understood(_dictionary, process.read(size, deadline))
-            if answer.get("mark") == mark:
-                return answer
-        raise errors.WorkerDied(DIED.format("sent something that is no answer"))
-
-    def _ended(self, reason: str) -> errors.SandboxError:
-        """What the end of a process means; `reason` is what the warm process said, or its status."""
-        if self._stopped.is_set():
-            return errors.WorkerStopped(STOPPED)
-        if "disk" in reason:
-            return errors.DiskLimitExceeded(FULL)
-        if "threads" in reason:
-            return errors.WorkerDied("The code started more than 256 threads and was ended.")
-        digits = reason.rpartition("ended ")[2].strip()
-        status = int(digits) if digits.isdigit() else 0
-        ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        if ended_by == signal.SIGXCPU:
-            return errors.TimeLimitExceeded("This took more processor time than a call may use.")
-        if ended_by in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
-            return errors.MemoryLimitExceeded(explained(errors.MemoryLimitExceeded, ""))
-        return errors.WorkerDied(DIED.format(f"ended ({reason or 'no reason given'})"))
+        return ask(
+            process, call, timeout, read, output_bytes=self._limits.output_bytes, stopped=self._stopped
+        )
 
     def _opened(self) -> Folders:
         if self._folders is None:
@@ -458,53 +389,8 @@ class Worker:
             self._code_launcher.close()
             self._code_launcher = self._launcher
         self._cells = []
-        self._word = ""
-
-
-def _understood(read: Callable[[Any], T], data: Any) -> T:
-    """`read(data)`; data of another form than an answer's raises WorkerDied."""
-    try:
-        return read(data)
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise errors.WorkerDied(DIED.format("sent something that is no answer")) from error
-
-
-def _frame(content: str, mark: str) -> re.Pattern[bytes]:
-    """The end of a message that only says one thing, as `sandbox.worker` writes it."""
-    return re.compile(rf'\{{{content}, "mark": "{mark}"\}}\Z'.encode())
-
-
-def _dictionary(data: bytes) -> dict[str, Any]:
-    # Millions of empty lists fit into few bytes, and would hold the whole app up while they are read.
-    if data.count(b",") + data.count(b"[") + data.count(b"{") > MAX_PARTS:
-        raise ValueError("an answer of too many parts")
-    return dict(json.loads(data))
-
-
-def _refusal(answer: dict[str, Any]) -> tuple[type[errors.SandboxError], str]:
-    return KINDS[answer["error"]], str(answer["message"])
 
 
 def _program_output(data: dict[str, Any]) -> ProgramOutput:
     tables = {name: Table.from_json(table) for name, table in data["tables"].items()}
     return ProgramOutput(tables, dict(data["values"]), str(data["stdout"]))
-
-
-def _too_long(timeout: float) -> str:
-    return (
-        f"This took longer than {timeout:g} seconds and was stopped. "
-        "Ask for less: fewer rows, fewer groups, or a narrower filter."
-    )
-
-
-def explained(kind: type[errors.SandboxError], message: str) -> str:
-    """The message for a person."""
-    if kind is errors.MemoryLimitExceeded:
-        return (
-            "This needs more memory than a query may use. Ask for less: fewer columns, fewer "
-            "groups, or a narrower filter."
-        )
-    if kind is errors.OutputTooLarge:
-        return f"The answer is too large to show ({message}). Group it, filter it, or ask for the top."
-    first = message.split("\n\n")[0].strip()
-    return first[:1000]

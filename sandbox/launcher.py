@@ -56,6 +56,14 @@ class Process:
         self._open = True
         self._last = b""
         """What came last, also as part of a message that never became one."""
+        self.forks = False
+        """Whether it runs somebody's code, each run in a fork of it."""
+        self.mark = ""
+        """Of the last call; its answer carries it."""
+        self.died = False
+        """Whether it has said that the run of the last call is over."""
+        self.word = ""
+        """The mark of what it was told last and has not said back yet."""
         self.warm: subprocess.Popen[bytes] | None = None
         """The warm process that it was forked from."""
         self.pid = 0
@@ -178,6 +186,7 @@ class Launcher:
         os.set_blocking(calls_write, False)
         order = {"kind": kind, "grant": dataclasses.asdict(grant), "settings": settings}
         process = Process(ours, calls_write, answers_read)
+        process.forks = grant.forks
         try:
             with self._lock:
                 control = self._started()
