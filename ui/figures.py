@@ -22,6 +22,7 @@ MAX_DEPTH = 40
 MIN_PIXELS, MAX_PIXELS = 160, 1000
 MAX_MARGIN = 300
 TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(\s[^<>]*|/)?>")
+GEOGRAPHIC = ("choropleth", "scattergeo")
 FORMATTING = ("b", "i", "em", "s", "u", "sub", "sup", "br")
 LINKING = ("a", "span")
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,", re.IGNORECASE)
@@ -40,6 +41,8 @@ def draw(result: Result) -> None:
             icon=":material/broken_image:",
         )
         return
+    if any(trace.type in GEOGRAPHIC for trace in figure.data):
+        st.caption("Maps have no coasts and borders here: Plotly would fetch them from another server.")
     st.plotly_chart(
         # The template through which the page's theme colours a figure.
         figure.update_layout(template="streamlit"),
@@ -47,6 +50,8 @@ def draw(result: Result) -> None:
         alt=result.output.get("alt") or result.title,
         config={
             "displaylogo": False,
+            # Nothing is there; by default Plotly asks its makers' server.
+            "topojsonURL": "app/static/topojson/",
             "toImageButtonOptions": {"format": "png", "scale": 2, "filename": stem(result.title)},
         },
     )

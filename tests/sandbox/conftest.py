@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 
+from sandbox.client import Worker
 from sandbox.outcome import Failure, RunOutcome, TableOutput, ValueOutput
+from tests.sandbox.attacks import protected
 
 ROOT = Path(__file__).parents[2]
 SERVER = [sys.executable, "-m", "tests.sandbox.notebook_process"]
@@ -143,3 +146,19 @@ def open_notebook(
 def notebook(open_notebook: Callable[[], NotebookClient]) -> NotebookClient:
     """A notebook of its own."""
     return open_notebook()
+
+
+@pytest.fixture(scope="module")
+def attacked_tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The table of the conversation that is attacked from within."""
+    path = tmp_path_factory.mktemp("data") / "orders.parquet"
+    duckdb.sql(f"COPY (SELECT range AS n, 'x' AS s FROM range(1000)) TO '{path}' (FORMAT parquet)")
+    return {"orders": path}
+
+
+@pytest.fixture(scope="module")
+def bystander() -> Iterator[Worker]:
+    """Another conversation, which no attack may reach."""
+    made = Worker(protected.LIMITS)
+    yield made
+    made.close()
