@@ -118,6 +118,7 @@ class Turns:
         self._running: dict[SessionKey, RunningTurn] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._closing = threading.Lock()
 
     def start(
         self, key: SessionKey, question: str, mode: str | None = None, verified: bool = False
@@ -202,15 +203,17 @@ class Turns:
 
     def close(self) -> None:
         """Ends all turns as interrupted and waits for them."""
-        with self._lock:
-            self._closed = True
-            open_turns = list(self._running.values())
-        for running in open_turns:
-            self._end(running, "interrupted")
-        deadline = time.monotonic() + CLOSE_SECONDS
-        for running in open_turns:
-            while not running.done and time.monotonic() < deadline:
-                running.wait(running.version, 0.1)
+        # One at a time: who comes second finds nothing to end, and the loop is there for the first.
+        with self._closing:
+            with self._lock:
+                self._closed = True
+                open_turns = list(self._running.values())
+            for running in open_turns:
+                self._end(running, "interrupted")
+            deadline = time.monotonic() + CLOSE_SECONDS
+            for running in open_turns:
+                while not running.done and time.monotonic() < deadline:
+                    running.wait(running.version, 0.1)
 
     def _check_free(self, key: SessionKey) -> None:
         if self._closed:

@@ -1,6 +1,6 @@
 """Landlock: a process gives up every file but those beneath some paths, for ever (landlock(7)).
 
-The package of that name on PyPI is a pre-release that knows the first kernel interface only, so the three
+The Python package of that name is a pre-release that knows the first kernel interface only, so the three
 system calls are made here; their numbers are the same on every architecture.
 """
 
