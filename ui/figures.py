@@ -42,7 +42,7 @@ def draw(result: Result) -> None:
         )
         return
     if any(trace.type in GEOGRAPHIC for trace in figure.data):
-        st.caption("Maps have no coasts and borders here: Plotly would fetch them from another server.")
+        st.caption("Maps have no coasts, borders or countries here: Plotly would fetch them from elsewhere.")
     st.plotly_chart(
         # The template through which the page's theme colours a figure.
         figure.update_layout(template="streamlit"),
