@@ -2,7 +2,8 @@
 # make lint              style, types, import directions      make check   lint, then test
 PYTHON ?= python3
 PORT ?= 8501
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# In the order of collection: the slow files have few tests, and must not all come last.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
 
 .PHONY: run test lint check format
