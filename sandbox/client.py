@@ -22,7 +22,7 @@ from sandbox.lockdown import Grant
 from sandbox.outcome import RunOutcome
 from sandbox.processes import fills, free_bytes
 from sandbox.table import Table
-from sandbox.warm import BUSY, DROP, IDLE, KEEP
+from sandbox.warm import BUSY, DROP, KEEP
 
 OUTPUT_BYTES = 64 * 1024 * 1024
 ROW_LIMIT = 10_000
@@ -254,7 +254,6 @@ class Worker:
                 self._engine = self._spawn("engine", self._grant(read=[str(folders.data)]))
             process = self._engine
             try:
-                process.tell(BUSY)
                 return self._ask(process, call, timeout, read)
             except (errors.QueryFailed, errors.ProgramFailed):
                 raise
@@ -262,8 +261,6 @@ class Worker:
                 # Whatever it is doing, it does not end in time for the next call.
                 self._end_engine()
                 raise
-            finally:
-                process.tell(IDLE)
 
     def _rebuild(
         self, history: Sequence[Cell], paths: dict[str, str], timeout: float

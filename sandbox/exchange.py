@@ -21,6 +21,7 @@ MAX_PARTS = 5_000_000
 STOPPED = "Stopped."
 FULL = f"The code filled its folder (at most {SCRATCH_FILES} files and {SCRATCH_MB} MB) and was ended."
 CROWDED = f"The code started more than {MAX_THREADS} threads and was ended."
+CRASHED = "The code crashed its process ({}), in a library or for lack of memory. Its variables are kept."
 DIED = "The process that computes answers {}. Ask again."
 NO_ANSWER = DIED.format("sent something that is no answer")
 KINDS = {kind.__name__: kind for kind in errors.SandboxError.__subclasses__()}
@@ -49,12 +50,13 @@ def ask(
     except TimeOver:
         raise errors.TimeLimitExceeded(_too_long(timeout)) from None
     except PipeEnded:
-        raise _ended(process.reason(LEAVING_SECONDS), stopped) from None
+        raise _ended(process, process.reason(LEAVING_SECONDS), stopped) from None
     if "ok" in answer:
         return _understood(read, answer["ok"])
     if "died" in answer:
         process.died = True
-        raise _ended(process.reason(0) or f"ended {_understood(int, answer['died'])}", stopped)
+        reason = process.reason(0) or f"ended {_understood(int, answer['died'])}"
+        raise _ended(process, reason, stopped)
     kind, reason = _understood(_refusal, answer)
     raise kind(explained(kind, reason))
 
@@ -89,7 +91,7 @@ def _answer(process: Process, output_bytes: int, deadline: float) -> dict[str, A
     raise errors.WorkerDied(NO_ANSWER)
 
 
-def _ended(reason: str, stopped: threading.Event) -> errors.SandboxError:
+def _ended(process: Process, reason: str, stopped: threading.Event) -> errors.SandboxError:
     """What the end of a process means; `reason` is what the warm process said, or its status."""
     if stopped.is_set():
         return errors.WorkerStopped(STOPPED)
@@ -102,6 +104,8 @@ def _ended(reason: str, stopped: threading.Event) -> errors.SandboxError:
     ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     if ended_by == signal.SIGXCPU:
         return errors.TimeLimitExceeded("This took more processor time than a call may use.")
+    if process.forks and ended_by in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
+        return errors.WorkerDied(CRASHED.format(signal.Signals(ended_by).name))
     if ended_by in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
         return errors.MemoryLimitExceeded(explained(errors.MemoryLimitExceeded, ""))
     return errors.WorkerDied(DIED.format(f"ended ({reason or 'no reason given'})"))

@@ -32,7 +32,7 @@ HANDSHAKE_SECONDS = 10.0
 ORDER_BYTES = 64 * 1024
 LISTENER, LOCKED = b"l", b"locked"
 # What the app says to a group: one byte each.
-BUSY, IDLE, KEEP, DROP = b"b", b"i", b"k", b"d"
+BUSY, KEEP, DROP = b"b", b"k", b"d"
 MAX_THREADS = 256
 FREEZE_SECONDS = 2.0
 MODULES = (

@@ -97,6 +97,11 @@ def test_a_process_that_ends_leaves_the_variables(code: str, talk: Conversation)
     assert talk.value("kept") == 7
 
 
+def test_a_crash_is_called_a_crash(talk: Conversation) -> None:
+    with pytest.raises(errors.WorkerDied, match="crashed its process"):
+        talk.run("import os\nos.abort()")
+
+
 def test_variables_are_made_again_from_the_recorded_code(tables: dict[str, Path]) -> None:
     talk = Conversation(tables)
     talk.run("total = int(t['n'].sum())")
