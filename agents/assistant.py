@@ -69,6 +69,7 @@ class Assistant:
             verification=self._verification,
             owner=self._owner.name,
         )
+        self._workspace.progress = self.turns.tell
         self._submit(self.turns.keep_leases())
         self._submit(self._keep_swept())
 

@@ -68,6 +68,8 @@ class RunningTurn:
         """The result whose edited code is being run; None while a question is being answered."""
         self.problem = ""
         """Why edited code could not be run at all."""
+        self.progress: tuple[float, str] | None = None
+        """How far the step that runs is: a part between 0 and 1, and words; None where it says nothing."""
         self.version = 0
         """Grows with every change."""
         self.done = False
@@ -163,6 +165,13 @@ class Turns:
             running = self._running[key] = RunningTurn(record, rerun_of=result_id)
         self._submit(self._run_edited(running, result, code))
         return running
+
+    def tell(self, key: SessionKey, part: float, words: str) -> None:
+        """Shows how far the running step of the session is."""
+        running = self._running.get(key)
+        if running is not None:
+            running.progress = (part, words)
+            running.change()
 
     def running(self, key: SessionKey) -> RunningTurn | None:
         """The turn being answered in a session, if any."""
@@ -298,6 +307,7 @@ class Turns:
                 abort_signal=running.abort,
             ):
                 transcript.take(event)
+                running.progress = None
                 saver.changed(urgent=transcript.structural)
                 running.change()
             message = ""

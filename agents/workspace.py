@@ -6,12 +6,14 @@ The page opens it at start; `adk web` and `adk run` open it at the first use.
 import asyncio
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 from agents.settings import Settings
 from sandbox.launcher import shared
 from sandbox.pool import WorkerPool
+from storage.keys import SessionKey
 from storage.store import Store
 
 
@@ -30,6 +32,8 @@ class Workspace:
             expires_after=None if settings.expiry_hours is None else settings.expiry_hours * 3600,
         )
         self.pool = WorkerPool(folder=self.store.home / "workers", launcher=shared(settings.code_isolation))
+        self.progress: Callable[[SessionKey, float, str], None] = lambda key, part, text: None
+        """Hears how far a tool of a session is: a part between 0 and 1, and words."""
         self._code_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def code_lock(self, session_id: str) -> asyncio.Lock:

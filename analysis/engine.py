@@ -7,7 +7,7 @@ the very text that ran, so it gives the same output anywhere its tables are.
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,8 @@ from ibis.backends.sql.datatypes import DuckDBType
 
 from analysis.errors import BadQuery, LimitExceeded, NoTable, UnknownColumn, UnknownDataset, nearest
 from sandbox import errors as sandbox_errors
-from sandbox.client import ProgramOutput, Worker
+from sandbox.client import PROGRAM_SECONDS, ProgramOutput, Worker
+from sandbox.exchange import Progress
 from sandbox.table import Table
 from storage.datasets import ColumnInfo, Dataset
 from storage.jsonsafe import to_json_safe
@@ -33,12 +34,19 @@ class Engine:
     """Answers questions over the datasets of one conversation; the last one is the current one."""
 
     def __init__(
-        self, worker: Worker, datasets: Sequence[Dataset], *, key: SessionKey, invocation_id: str
+        self,
+        worker: Worker,
+        datasets: Sequence[Dataset],
+        *,
+        key: SessionKey,
+        invocation_id: str,
+        progress: Progress | None = None,
     ) -> None:
         self._worker = worker
         self._datasets = list(datasets)
         self._key = key
         self._invocation_id = invocation_id
+        self._progress = progress
 
     @cached_property
     def tables(self) -> dict[str, Path]:
@@ -110,11 +118,23 @@ class Engine:
             about["notes"] = [*about.get("notes", ()), kept]
         return self.record(output, text, "sql", time.perf_counter() - started, **about)
 
-    def program(self, code: str, **about: Any) -> tuple[ProgramOutput, Result]:
-        """Runs Python over the datasets; its first table is the result's, its values the facts."""
+    def program(
+        self,
+        code: str,
+        *,
+        files: Mapping[str, Path] | None = None,
+        timeout: float = PROGRAM_SECONDS,
+        **about: Any,
+    ) -> tuple[ProgramOutput, Result]:
+        """Runs Python over the datasets; its first table is the result's, its values the facts.
+
+        It may read `files` by name, and tell how far it is with `progress(part, text)`.
+        """
         started = time.perf_counter()
         try:
-            output = self._worker.program(code, self.tables)
+            output = self._worker.program(
+                code, self.tables, files=files, progress=self._progress, timeout=timeout
+            )
         except (sandbox_errors.ProgramFailed, sandbox_errors.QueryFailed) as error:
             raise BadQuery(f"The calculation failed: {error}") from error
         except sandbox_errors.SandboxError as error:

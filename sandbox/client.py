@@ -6,6 +6,7 @@ its memory limit), so the clock runs here. What comes back is data from a proces
 anything: its size is capped, and what is no answer ends the process.
 """
 
+import base64
 import dataclasses
 import os
 import threading
@@ -15,7 +16,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sandbox import errors
-from sandbox.exchange import DIED, FULL, LEAVING_SECONDS, STOPPED, ask, await_death, await_ready, tell
+from sandbox.exchange import (
+    DIED,
+    FULL,
+    LEAVING_SECONDS,
+    STOPPED,
+    Progress,
+    ask,
+    await_death,
+    await_ready,
+    tell,
+)
 from sandbox.folders import Folders
 from sandbox.launcher import Launcher, PipeEnded, Process, TimeOver, shared
 from sandbox.lockdown import Grant
@@ -58,6 +69,7 @@ class ProgramOutput:
     tables: dict[str, Table]
     values: dict[str, Any] = field(default_factory=dict)
     stdout: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,14 +119,22 @@ class Worker:
         )
 
     def program(
-        self, code: str, tables: Mapping[str, Path], *, timeout: float = PROGRAM_SECONDS
+        self,
+        code: str,
+        tables: Mapping[str, Path],
+        *,
+        files: Mapping[str, Path] | None = None,
+        progress: Progress | None = None,
+        timeout: float = PROGRAM_SECONDS,
     ) -> ProgramOutput:
         """Runs Python of ours in which `con` is a DuckDB connection with `tables` as views.
 
-        It assigns `output`: a DataFrame, or a dictionary of DataFrames and JSON values.
-        Raises ProgramFailed besides what `query` raises.
+        It assigns `output`: a DataFrame, or a dictionary of DataFrames, JSON values and bytes. `files` are
+        paths that it may read, by name in its variable `files`; what it tells `progress(part, text)` is
+        told here. Raises ProgramFailed besides what `query` raises.
         """
-        return self._engine_call({"do": "program", "code": code}, tables, timeout, _program_output)
+        call = {"do": "program", "code": code}
+        return self._engine_call(call, tables, timeout, _program_output, files or {}, progress)
 
     def convert(
         self, source: Path, target: Path, read: dict[str, Any], *, timeout: float = CONVERT_SECONDS
@@ -243,18 +263,24 @@ class Worker:
         self._stopped.clear()
 
     def _engine_call(
-        self, call: dict[str, Any], tables: Mapping[str, Path], timeout: float, read: Callable[[Any], T]
+        self,
+        call: dict[str, Any],
+        tables: Mapping[str, Path],
+        timeout: float,
+        read: Callable[[Any], T],
+        files: Mapping[str, Path] | None = None,
+        progress: Progress | None = None,
     ) -> T:
         with self._turn:
             self._begin()
             folders = self._opened()
-            call |= {"tables": folders.link(tables)}
+            call |= {"tables": folders.link(tables), "files": folders.link(files or {})}
             if self._engine is None or not self._engine.running:
                 self._end_engine()
                 self._engine = self._spawn("engine", self._grant(read=[str(folders.data)]))
             process = self._engine
             try:
-                return self._ask(process, call, timeout, read)
+                return self._ask(process, call, timeout, read, progress)
             except (errors.QueryFailed, errors.ProgramFailed):
                 raise
             except BaseException:
@@ -356,9 +382,22 @@ class Worker:
             return False
         return True
 
-    def _ask(self, process: Process, call: dict[str, Any], timeout: float, read: Callable[[Any], T]) -> T:
+    def _ask(
+        self,
+        process: Process,
+        call: dict[str, Any],
+        timeout: float,
+        read: Callable[[Any], T],
+        progress: Progress | None = None,
+    ) -> T:
         return ask(
-            process, call, timeout, read, output_bytes=self._limits.output_bytes, stopped=self._stopped
+            process,
+            call,
+            timeout,
+            read,
+            output_bytes=self._limits.output_bytes,
+            stopped=self._stopped,
+            progress=progress,
         )
 
     def _opened(self) -> Folders:
@@ -390,4 +429,5 @@ class Worker:
 
 def _program_output(data: dict[str, Any]) -> ProgramOutput:
     tables = {name: Table.from_json(table) for name, table in data["tables"].items()}
-    return ProgramOutput(tables, dict(data["values"]), str(data["stdout"]))
+    files = {name: base64.b64decode(text, validate=True) for name, text in data["files"].items()}
+    return ProgramOutput(tables, dict(data["values"]), str(data["stdout"]), files)

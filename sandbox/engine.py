@@ -1,9 +1,11 @@
 """What runs inside the worker: DuckDB over Parquet views, locked before any query."""
 
+import base64
 import contextlib
 import io
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ LOCK = (
     "SET lock_configuration = true",
 )
 ANSWER = "__answer"
+Progress = Callable[[float, str], None]
 PRINTED_CHARACTERS = 100_000
 ZONED = ("TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE")
 
@@ -52,14 +55,20 @@ class Engine:
         finally:
             connection.execute(f"DROP TABLE IF EXISTS {ANSWER}")
 
-    def program(self, code: str, tables: dict[str, str]) -> dict[str, Any]:
-        """Runs Python with `con` bound to the views; its `output` comes back as tables or values.
+    def program(
+        self, code: str, tables: dict[str, str], files: dict[str, str], progress: Progress
+    ) -> dict[str, Any]:
+        """Runs Python with `con` bound to the views; its `output` comes back as tables, values or bytes.
+
+        It finds `files` (name to path) and may call `progress(part, text)`, part between 0 and 1.
 
         The connection is the program's own, so that nothing it makes or closes reaches a later query.
         """
         connection = self._open(tables)
         printed = io.StringIO()
-        scope: dict[str, Any] = {"con": connection, "__name__": "__main__"}
+        scope: dict[str, Any] = {
+            "con": connection, "files": files, "progress": progress, "__name__": "__main__",
+        }  # fmt: skip
         try:
             with contextlib.redirect_stdout(printed):
                 exec(compile(code, "<program>", "exec"), scope)
@@ -105,15 +114,17 @@ def _fetch(connection: duckdb.DuckDBPyConnection, limit: int | None, started: fl
 
 
 def _output(output: Any) -> dict[str, Any]:
-    """DataFrames as tables, everything else as JSON values; raises ProgramFailed for what is neither."""
+    """DataFrames as tables, bytes as files, all else as JSON values; raises ProgramFailed for what is neither."""
     named = output if isinstance(output, dict) else {"output": output}
-    tables, values = {}, {}
+    tables, values, files = {}, {}, {}
     for key, value in named.items():
         if hasattr(value, "iloc"):
             tables[str(key)] = _frame(str(key), value).to_json()
+        elif isinstance(value, bytes):
+            files[str(key)] = base64.b64encode(value).decode()
         else:
             values[str(key)] = plain(str(key), value)
-    return {"tables": tables, "values": values}
+    return {"tables": tables, "values": values, "files": files}
 
 
 def _frame(name: str, frame: Any) -> Table:

@@ -26,6 +26,7 @@ DIED = "The process that computes answers {}. Ask again."
 NO_ANSWER = DIED.format("sent something that is no answer")
 KINDS = {kind.__name__: kind for kind in errors.SandboxError.__subclasses__()}
 T = TypeVar("T")
+Progress = Callable[[float, str], None]
 
 
 def ask(
@@ -36,8 +37,12 @@ def ask(
     *,
     output_bytes: int,
     stopped: threading.Event,
+    progress: Progress | None = None,
 ) -> T:
-    """Sends the call and reads its answer. Raises the errors that the process or its end mean."""
+    """Sends the call and reads its answer. Raises the errors that the process or its end mean.
+
+    `progress` hears how far the call is: a part between 0 and 1, and words.
+    """
     # A stop that came before there was anything to stop.
     if stopped.is_set():
         raise errors.WorkerStopped(STOPPED)
@@ -46,7 +51,9 @@ def ask(
     deadline = time.monotonic() + timeout
     try:
         process.write(message, deadline)
-        answer = _answer(process, output_bytes, deadline)
+        while "progress" in (answer := _answer(process, output_bytes, deadline)):
+            if progress is not None:
+                progress(*_understood(_told, answer["progress"]))
     except TimeOver:
         raise errors.TimeLimitExceeded(_too_long(timeout)) from None
     except PipeEnded:
@@ -133,6 +140,11 @@ def _bounded(data: bytes) -> dict[str, Any]:
     if data.count(b",") + data.count(b"[") + data.count(b"{") > MAX_PARTS:
         raise ValueError("an answer of too many parts")
     return _dictionary(data)
+
+
+def _told(progress: Any) -> tuple[float, str]:
+    part, text = progress
+    return min(max(float(part), 0.0), 1.0), str(text)
 
 
 def _refusal(answer: dict[str, Any]) -> tuple[type[errors.SandboxError], str]:

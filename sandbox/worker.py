@@ -9,6 +9,7 @@ import os
 import resource
 import select
 import struct
+import time
 from collections.abc import Callable
 from io import RawIOBase
 from typing import Any, BinaryIO
@@ -16,12 +17,13 @@ from typing import Any, BinaryIO
 import duckdb
 
 from sandbox.convert import convert
-from sandbox.engine import Engine
+from sandbox.engine import Engine, Progress
 from sandbox.errors import OutputTooLarge, ProgramFailed, QueryFailed
 
 HEADER = struct.Struct(">Q")
 PROCESSOR_SECONDS_MORE = 5
 PIECE_BYTES = 1 << 20
+PROGRESS_SECONDS = 0.1
 Call = dict[str, Any]
 
 
@@ -35,7 +37,8 @@ def serve(kind: str, calls: int, answers: int, settings: dict[str, Any]) -> None
     engine = Engine(settings["engine_mb"], settings["threads"])
     while (call := read_message(incoming)) is not None:
         _limit_processor_time(call["seconds"] * settings["threads"])
-        write_message(outgoing, call, _answer(engine, call, settings), settings["output_bytes"])
+        answer = _answer(engine, call, settings, _progress(outgoing, call))
+        write_message(outgoing, call, answer, settings["output_bytes"])
 
 
 def serve_notebook(incoming: RawIOBase, outgoing: BinaryIO, settings: Call) -> None:
@@ -151,10 +154,24 @@ def write_message(stream: BinaryIO, call: Call, answer: dict[str, Any], limit: i
     stream.flush()
 
 
-def _answer(engine: Engine, call: Call, settings: dict[str, Any]) -> dict[str, Any]:
+def _progress(stream: BinaryIO, call: Call) -> Progress:
+    """Tells the app how far the call is, at most some times a second."""
+    last = 0.0
+
+    def tell(part: float, text: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PROGRESS_SECONDS:
+            last = now
+            write_message(stream, call, {"progress": [float(part), str(text)[:200]]}, PIECE_BYTES)
+
+    return tell
+
+
+def _answer(engine: Engine, call: Call, settings: dict[str, Any], progress: Progress) -> dict[str, Any]:
     kinds: dict[str, Callable[[], Any]] = {
         "query": lambda: engine.query(call["sql"], call["tables"], call["limit"]).to_json(),
-        "program": lambda: engine.program(call["code"], call["tables"]),
+        "program": lambda: engine.program(call["code"], call["tables"], call["files"], progress),
         "convert": lambda: convert(call["source"], call["target"], call["read"], settings["engine_mb"]),
     }
     try:

@@ -68,6 +68,35 @@ class Dataset:
     created_at: float
     original_path: Path
     table_path: Path
+    state: str = "ready"
+    """converting (columns and rows are estimates from a sample), ready or failed."""
+    error: str = ""
+    """Why it failed, for the person who uploaded it."""
+    exact: bool = True
+    """Whether rows and columns were counted on all rows."""
+    part: str = ""
+    """The sheet, member or table inside the file."""
+    source: dict[str, str] = field(default_factory=dict)
+    """Empty for a file; connection and table for a table of another engine."""
+    parents: list[str] = field(default_factory=list)
+    """Ids of the datasets that a cleaning step made this one of."""
+    step: dict[str, Any] = field(default_factory=dict)
+    """The step: tool, arguments, text (in words), code and result_id."""
+
+    @property
+    def rejects_path(self) -> Path:
+        """Parquet of the rows that could not be read: line, reason, text; may be missing."""
+        return self.table_path.with_suffix(".rejects.parquet")
+
+    @property
+    def profile_path(self) -> Path:
+        """JSON of the profile; missing until it was made."""
+        return self.table_path.with_suffix(".profile.json")
+
+    @property
+    def sample_path(self) -> Path:
+        """Parquet of rows from all over the file, there while the whole is converted."""
+        return self.table_path.with_suffix(".sample.parquet")
 
 
 class Datasets:
@@ -127,8 +156,12 @@ class Datasets:
         notes: list[str],
         read_options: dict[str, Any],
         rejected_rows: int,
+        **more: Any,
     ) -> Dataset:
-        """Stores a dataset; the same content under the same name is the same version."""
+        """Stores a dataset; the same content under the same name is the same version.
+
+        `more`: any of state, error, exact, part, source, parents and step.
+        """
         table = self.table_path(sha256, options_key)
         record = {
             "file_name": file_name,
@@ -139,6 +172,7 @@ class Datasets:
             "read_options": read_options,
             "rejected_rows": rejected_rows,
             "table": table.name,
+            **more,
         }
 
         made_id = uuid.uuid4().hex
@@ -166,6 +200,28 @@ class Datasets:
         if dataset is None:
             raise StorageError("The dataset was deleted while it was being stored. Upload it again.")
         return dataset
+
+    def update(self, dataset: Dataset, **fields: Any) -> Dataset:
+        """Changes what is said about the dataset, such as rows, columns, notes, state.
+
+        Raises NotFound when it was deleted meanwhile.
+        """
+        if "columns" in fields:
+            fields["columns"] = [dataclasses.asdict(column) for column in fields["columns"]]
+
+        def change(connection: Connection) -> bool:
+            row = connection.execute("SELECT record FROM datasets WHERE id = ?", (dataset.id,)).fetchone()
+            if row is None:
+                return False
+            record = json.dumps(json.loads(row["record"]) | fields, allow_nan=False)
+            connection.execute("UPDATE datasets SET record = ? WHERE id = ?", (record, dataset.id))
+            return True
+
+        self._database.write(change, user=dataset.user_id)
+        changed = self.get(dataset.user_id, dataset.id)
+        if changed is None:
+            raise NotFound(f"There is no dataset {dataset.id}.")
+        return changed
 
     def get(self, user_id: str, dataset_id: str) -> Dataset | None:
         """One of the user's datasets by its id."""

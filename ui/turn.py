@@ -94,7 +94,10 @@ def tail(desk: Desk, running: RunningTurn, notice: Callable[[], None]) -> None:
                 return
             with waiting.container():
                 notice()
-                if not answer.words:
+                if running.progress is not None:
+                    part, words = running.progress
+                    st.progress(part, text=text.literal(words))
+                elif not answer.words:
                     st.caption(":material/progress_activity: Working")
             running.wait(version, POLL_SECONDS)
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from agents.planner.topics import maker_of
+
 Response = dict[str, Any]
 UNITS = ("year", "quarter", "month", "week", "day", "hour", "weekday")
 
@@ -43,7 +45,7 @@ def answer(tool: str, arguments: dict[str, Any], response: Response, notes: list
     """The whole answer to one call; the result's own notes stand under the result."""
     if response.get("status") != "ok":
         return failed(response)
-    maker = MAKERS.get(tool, _table)
+    maker = maker_of(tool) or MAKERS.get(tool, _table)
     lines = [maker(arguments, response)]
     understood = f"Understood: {response.get('title', '')}"
     if notes:

@@ -11,6 +11,7 @@ from agents.planner.parse import dissect
 from agents.planner.parts import Parts, unclear
 from agents.planner.schema import Column, Schema, is_rate
 from agents.planner.tokens import has, stems
+from agents.planner.topics import TOPICS
 
 # Calls whose numbers a word left out could change.
 ASKS_UNKNOWN = (
@@ -35,6 +36,9 @@ def understand(text: str, schema: Schema) -> Intent:
         return ask(f"Hello. {describe_forms(schema)}")
     if has(tokens, lex.HELP):
         return ask(describe_forms(schema))
+    for topic in TOPICS:
+        if (intent := topic.understand(text, tokens, schema)) is not None:
+            return intent
     named = _other_dataset(tokens, schema)
     parts = dissect(text, named or schema)
     intent = _special(tokens, parts) or _general(tokens, parts)

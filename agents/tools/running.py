@@ -60,10 +60,13 @@ async def run(context: ToolContext, analysis: Callable[[Engine], Result]) -> dic
     place, key = workspace(), session_key(context)
     invocation_id = context.invocation_id
 
+    def progress(part: float, text: str) -> None:
+        place.progress(key, part, text)
+
     def work() -> Result:
         datasets = place.store.datasets.for_session(key)
         worker = place.pool.worker(key.session_id)
-        result = analysis(Engine(worker, datasets, key=key, invocation_id=invocation_id))
+        result = analysis(Engine(worker, datasets, key=key, invocation_id=invocation_id, progress=progress))
         place.store.results.save(result)
         return result
 
