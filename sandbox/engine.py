@@ -114,7 +114,7 @@ def _fetch(connection: duckdb.DuckDBPyConnection, limit: int | None, started: fl
 
 
 def _output(output: Any) -> dict[str, Any]:
-    """Tables of DataFrames, files of bytes, JSON values of the rest; raises ProgramFailed for what is none."""
+    """DataFrames as tables, bytes as files, the rest as JSON; raises ProgramFailed for anything else."""
     named = output if isinstance(output, dict) else {"output": output}
     tables, values, files = {}, {}, {}
     for key, value in named.items():
