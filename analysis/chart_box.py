@@ -10,7 +10,7 @@ from analysis import chart
 from analysis.conditions import Condition, select
 from analysis.engine import Engine, result_table
 from analysis.errors import NotNumeric
-from analysis.measures import group_text, missing_note, numeric_columns, present, require_numeric
+from analysis.measures import group_text, missing_note, numeric_columns, require_numeric
 from storage.results import Result
 
 MAX_BOXES = 30
@@ -33,19 +33,18 @@ def box(
     if group and column.kind not in NUMBERS and group.kind in NUMBERS:
         column, group = group, column
     require_numeric(column, "a box plot")
-    selection = select(engine, dataset, where)
-    used = present(engine, selection, column)
+    selection = select(engine, dataset, where, column)
     label = group_text(engine, selection, group) if group else ibis.literal("all rows")
     keyed = selection.table.select(group=label, value=selection.table[column.name].cast("float64"))
     keyed = keyed.filter(keyed["value"].notnull())
     different = keyed.select("group").distinct()
     groups = engine.fetch(different.aggregate(n=different.count())).rows[0][0]
-    notes = missing_note(selection, used, column.name)
+    notes = missing_note(selection, column.name)
     base = engine.run(
         _boxes(keyed).order_by(ibis.desc("n"), "group").limit(MAX_BOXES).order_by("group"),
         title=f"Spread of {column.name}{f' by {group.name}' if group else ''}{selection.words}",
         datasets=[data],
-        rows_used=used,
+        rows_used=selection.used,
         notes=notes,
         **about,
     )

@@ -10,7 +10,7 @@ from analysis import chart
 from analysis.conditions import Condition, Selection, select
 from analysis.engine import Engine, compile_sql, python_text, result_table
 from analysis.errors import NotNumeric, TooFew
-from analysis.measures import missing_note, numeric_columns, present, require_numeric
+from analysis.measures import missing_note, numeric_columns, require_numeric
 from storage.datasets import ColumnInfo, Dataset
 from storage.results import Result
 
@@ -34,23 +34,22 @@ def scatter(
     data = engine.dataset(dataset)
     across, up = _axes(engine, data, x, y)
     group = engine.column(data, by) if by else None
-    selection = select(engine, dataset, where)
-    used = present(engine, selection, across, up)
-    if used < 2:
+    selection = select(engine, dataset, where, across, up)
+    if selection.used < 2:
         raise TooFew(f"Fewer than two rows have both {across.name} and {up.name}.")
     whole = _whole(selection, across, up, group)
-    points, notes = _drawn_points(whole, used)
+    points, notes = _drawn_points(whole, selection.used)
     _, base = engine.program(
         CODE.format(points=python_text(compile_sql(points)), line=python_text(compile_sql(_line(whole)))),
         title=f"{up.name} against {across.name}{selection.words}",
         datasets=[data],
-        rows_used=used,
-        notes=[*missing_note(selection, used, f"both {across.name} and {up.name}"), *notes],
+        rows_used=selection.used,
+        notes=[*missing_note(selection, f"both {across.name} and {up.name}"), *notes],
         **about,
     )
     line = base.facts["trend"]
     groups, left_out = _series(base, group)
-    alt = f"Scatter chart: {base.title}, {used:,} rows. {_said(line)}"
+    alt = f"Scatter chart: {base.title}, {selection.used:,} rows. {_said(line)}"
     base = replace(base, notes=[*base.notes, *left_out, _said(line)])
     return base, chart.scatter(groups, across.name, up.name, line), alt
 

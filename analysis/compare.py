@@ -13,7 +13,7 @@ from analysis.conditions import Condition, said, select
 from analysis.engine import Engine, compile_sql, python_text, result_table
 from analysis.errors import ConstantColumn, TooFew, UnknownOption, nearest
 from analysis.facts import extremes, with_facts
-from analysis.measures import missing_note, present, require_numeric
+from analysis.measures import missing_note, require_numeric
 from storage.datasets import ColumnInfo, Dataset
 from storage.results import Result
 
@@ -67,8 +67,7 @@ def compare(
     if groups:
         _require_groups(engine, data, group, groups)
         conditions.append({"column": group.name, "op": "in", "value": list(groups)})
-    selection = select(engine, dataset, conditions)
-    used = present(engine, selection, value, group)
+    selection = select(engine, dataset, conditions, value, group)
     table = selection.table
     whole = table.filter(table[value.name].notnull() & table[group.name].notnull())
     counted = engine.fetch(
@@ -85,7 +84,7 @@ def compare(
     if max(counted.column("different")) < 2:
         raise ConstantColumn(f"{value.name} never varies inside a group, so there is no test.")
     selected = whole.select(group=whole[group.name].cast("string"), value=whole[value.name].cast("float64"))
-    notes = missing_note(selection, used, f"both {value.name} and {group.name}")
+    notes = missing_note(selection, f"both {value.name} and {group.name}")
     if len(large) < counted.row_count:
         notes.append("Groups with a single value are listed but not tested.")
     if min(large) < 30:
@@ -99,14 +98,16 @@ def compare(
             "where": list(where),
         },
         datasets=[data],
-        rows_used=used,
+        rows_used=selection.used,
         notes=notes,
     )  # fmt: skip
     if result.facts["test"] == "ANOVA":
         never = "A group never varies, so the test is the one that assumes equal variances."
         result = replace(result, notes=[*result.notes, never])
     table = result_table(result)
-    return with_facts(result, {"groups": table.row_count, "n": used} | extremes(table, ["group"], "mean"))
+    return with_facts(
+        result, {"groups": table.row_count, "n": selection.used} | extremes(table, ["group"], "mean")
+    )
 
 
 def _require_groups(engine: Engine, data: Dataset, group: ColumnInfo, groups: Sequence[str]) -> None:

@@ -10,11 +10,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import Any, TypedDict
 
 import ibis
 
-from analysis.engine import Engine
+from analysis.engine import Engine, not_finite
 from analysis.errors import BadValue, EmptySelection, UnknownOption, require_option
 from storage.datasets import ColumnInfo, Dataset
 
@@ -51,31 +53,65 @@ class Condition(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Selection:
-    """The rows that an analysis is about."""
+class Filtered:
+    """The rows that an analysis is about, not counted."""
 
     dataset: Dataset
     table: Any
     """An Ibis table."""
     words: str
     """' where city is Berlin', or nothing."""
+
+    @property
+    def empty(self) -> EmptySelection:
+        """What is said when no row passes."""
+        return EmptySelection(f"No row of {self.dataset.file_name} passes the filter:{self.words[6:]}.")
+
+
+@dataclass(frozen=True)
+class Selection(Filtered):
+    """The rows that an analysis is about."""
+
     rows: int
     """Rows that pass the filter."""
+    used: int
+    """Of these, the rows that have a value in every column that is needed."""
 
 
-def select(engine: Engine, dataset: str, where: Sequence[Condition]) -> Selection:
-    """The dataset's rows that meet every condition. Raises EmptySelection when none does."""
+def narrow(engine: Engine, dataset: str, where: Sequence[Condition]) -> Filtered:
+    """The dataset's rows that meet every condition; there may be none."""
     data = engine.dataset(dataset)
     table = engine.table(data)
     if not where:
-        return Selection(data, table, "", data.rows)
+        return Filtered(data, table, "")
     predicates = [predicate(engine, data, table, condition) for condition in where]
-    filtered = table.filter(*predicates)
     words = " and ".join(describe(engine, data, condition) for condition in where)
-    rows = engine.fetch(filtered.aggregate(n=filtered.count())).rows[0][0]
+    return Filtered(data, table.filter(*predicates), f" where {words}")
+
+
+def select(engine: Engine, dataset: str, where: Sequence[Condition], *needed: ColumnInfo | None) -> Selection:
+    """The dataset's rows that meet every condition, counted in one scan, or none where the profile knows.
+
+    Raises EmptySelection when no row does.
+    """
+    found = narrow(engine, dataset, where)
+    data, table = found.dataset, found.table
+    columns = list({column.name: column for column in needed if column is not None}.values())
+    gaps = [column for column in columns if column.missing or not_finite(column)]
+    if not where and not gaps:
+        return Selection(data, table, "", data.rows, data.rows)
+    if not where and len(gaps) == 1 and not not_finite(gaps[0]):
+        return Selection(data, table, "", data.rows, data.rows - gaps[0].missing)
+    rows, used = engine.fetch(table.aggregate(rows=table.count(), used=complete(table, columns))).rows[0]
     if rows == 0:
-        raise EmptySelection(f"No row of {data.file_name} passes the filter: {words}.")
-    return Selection(data, filtered, f" where {words}", rows)
+        raise found.empty
+    return Selection(data, table, found.words, rows, used)
+
+
+def complete(table: Any, columns: Sequence[ColumnInfo]) -> Any:
+    """How many rows have a value in every one of `columns`."""
+    whole = [table[column.name].notnull() for column in columns]
+    return table.count(where=reduce(and_, whole)) if whole else table.count()
 
 
 def describe(engine: Engine, dataset: Dataset, condition: Condition) -> str:

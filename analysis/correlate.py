@@ -1,7 +1,8 @@
 """Correlation of two columns with its p-value, or of many as a matrix.
 
-r and p are SciPy's (`pearsonr`: two-sided, exact beta distribution; `spearmanr`: average ranks for
-ties, t distribution with n - 2 degrees of freedom). Rows lacking either value are left out.
+Pearson's r is DuckDB's `corr`, with p as `scipy.stats.pearsonr` has it (two-sided, exact beta distribution);
+Spearman's are `scipy.stats.spearmanr`'s (average ranks for ties, t distribution, n - 2 degrees of freedom).
+Rows lacking either value are left out.
 """
 
 from collections.abc import Sequence
@@ -13,23 +14,43 @@ from analysis.conditions import Condition, Selection, select
 from analysis.engine import Engine, compile_sql, python_text, result_table
 from analysis.errors import ConstantColumn, NotNumeric, TooFew, require_option
 from analysis.facts import is_number, with_facts
-from analysis.measures import free_name, missing_note, numeric_columns, present, require_numeric
+from analysis.measures import free_name, missing_note, numeric_columns, require_numeric
 from storage.datasets import ColumnInfo
 from storage.results import Result
 
 METHODS = ("pearson", "spearman")
 MINIMUM = 3
 MAX_COLUMNS = 30
-PAIR = """import pandas
+PEARSON = """import math
+
+import pandas
+from scipy import stats
+
+whole = con.sql({sql}).filter("x IS NOT NULL AND y IS NOT NULL")
+try:
+    r, n = whole.aggregate("corr(x, y), count(*)").fetchall()[0]
+except Exception as error:
+    if "out of range" not in str(error).lower():
+        raise
+    r, n = None, whole.aggregate("count(*)").fetchall()[0][0]
+defined = n > 2 and r is not None and math.isfinite(r)
+# Twelve digits: what is left of a perfect correlation is rounding of the arithmetic.
+r = round(r, 12) if defined else None
+# Two-sided and exact for normal data, as in scipy.stats.pearsonr.
+p = float(2 * stats.beta.sf(abs(r), n / 2 - 1, n / 2 - 1, loc=-1, scale=2)) if defined else None
+row = {{"x": {x!r}, "y": {y!r}, "method": "pearson", "r": r, "p": p, "n": n}}
+output = {{"table": pandas.DataFrame([row]), "r": r, "p": p, "n": n}}
+"""
+SPEARMAN = """import pandas
 from scipy import stats
 
 data = con.sql({sql}).df().dropna()
-r, p = stats.{function}(data.iloc[:, 0], data.iloc[:, 1])
-# Twelve digits: what is left of a perfect correlation is rounding of the arithmetic.
-r, p, n = round(float(r), 12), float(p), len(data)
-row = {{"x": {x!r}, "y": {y!r}, "method": {method!r}, "r": r, "p": p, "n": n}}
-table = pandas.DataFrame([row])
-output = {{"table": table, "r": r, "p": p, "n": n}}
+n = len(data)
+defined = n > 2 and data.nunique().min() > 1
+r, p = map(float, stats.spearmanr(data["x"], data["y"])) if defined else (None, None)
+r = round(r, 12) if defined else None
+row = {{"x": {x!r}, "y": {y!r}, "method": "spearman", "r": r, "p": p, "n": n}}
+output = {{"table": pandas.DataFrame([row]), "r": r, "p": p, "n": n}}
 """
 MATRIX = """data = con.sql({sql}).df()
 matrix = data.corr(method={method!r}, min_periods=3).round(12)
@@ -83,39 +104,43 @@ def _pair(
     method: str,
     arguments: dict[str, Any],
 ) -> Result:
-    used = present(engine, selection, x, y)
-    if used < MINIMUM:
-        raise TooFew(f"Only {used} row(s) have both {x.name} and {y.name}; at least 3 are needed.")
     table = selection.table
-    whole = table.filter(table[x.name].notnull() & table[y.name].notnull())
-    spread = engine.fetch(whole.aggregate(x=whole[x.name].nunique(), y=whole[y.name].nunique())).rows[0]
-    for column, different in zip((x, y), spread, strict=True):
-        if different < 2:
-            raise ConstantColumn(
-                f"{column.name} has the same value in every row used, so its correlation with "
-                "anything is undefined."
-            )
     sql = compile_sql(table.select(x=table[x.name].cast("float64"), y=table[y.name].cast("float64")))
-    function = "pearsonr" if method == "pearson" else "spearmanr"
-    code = PAIR.format(sql=python_text(sql), function=function, x=x.name, y=y.name, method=method)
-    notes = missing_note(selection, used, f"both {x.name} and {y.name}")
-    if used < 30:
-        notes.append(f"Only {used} rows: read the p-value with care.")
+    template = PEARSON if method == "pearson" else SPEARMAN
     _, result = engine.program(
-        code,
+        template.format(sql=python_text(sql), x=x.name, y=y.name),
         title=f"{method.title()} correlation of {x.name} and {y.name}{selection.words}",
         tool="correlate",
         arguments=arguments,
         datasets=[selection.dataset],
         kind="value",
-        rows_used=used,
-        notes=notes,
     )
+    selection = replace(selection, used=result.facts["n"])
+    used, both = selection.used, f"both {x.name} and {y.name}"
+    if used < MINIMUM:
+        raise TooFew(f"Only {used} row(s) have {both}; at least {MINIMUM} are needed.")
     if result.facts["r"] is None:
-        raise ConstantColumn(
-            f"The values of {x.name} or {y.name} are too close together or too large for a correlation."
-        )
-    return result
+        raise _undefined(engine, selection, x, y)
+    notes = missing_note(selection, both)
+    if used < 30:
+        notes.append(f"Only {used} rows: read the p-value with care.")
+    return replace(result, rows_used=used, rows_total=selection.dataset.rows, notes=notes)
+
+
+def _undefined(engine: Engine, selection: Selection, x: ColumnInfo, y: ColumnInfo) -> ConstantColumn:
+    """Why there is no correlation."""
+    table = selection.table
+    whole = table.filter(table[x.name].notnull() & table[y.name].notnull())
+    spread = engine.fetch(whole.aggregate(x=whole[x.name].nunique(), y=whole[y.name].nunique())).rows[0]
+    for column, different in zip((x, y), spread, strict=True):
+        if different < 2:
+            return ConstantColumn(
+                f"{column.name} has the same value in every row used, so its correlation with "
+                "anything is undefined."
+            )
+    return ConstantColumn(
+        f"The values of {x.name} or {y.name} are too close together or too large for a correlation."
+    )
 
 
 def _matrix(

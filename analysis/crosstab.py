@@ -15,7 +15,6 @@ from analysis.measures import (
     group_text,
     label,
     missing_note,
-    present,
 )
 from storage.results import Result
 
@@ -47,7 +46,7 @@ def crosstab(
     share = require_option(normalize, NORMALIZE, "way to normalize")
     if share and chosen not in ("sum", "count"):
         raise BadValue(f"Shares need a sum or a count, not {chosen}.")
-    selection = select(engine, dataset, where)
+    selection = select(engine, dataset, where, column)
     table = selection.table.mutate(
         __down=group_text(engine, selection, down).fill_null(MISSING),
         __across=group_text(engine, selection, across).fill_null(MISSING),
@@ -70,8 +69,7 @@ def crosstab(
         wide = _filled(wide, cells, share)
     height = engine.fetch(long.aggregate(n=long["__down"].nunique())).rows[0][0]
     wide = wide.order_by("__down").limit(MAX_ROWS).select(**_named(wide, down.name, cells, values))
-    used = present(engine, selection, column)
-    notes = missing_note(selection, used, column.name) if column else []
+    notes = missing_note(selection, column.name) if column else []
     if height > MAX_ROWS:
         notes.append(f"The first {MAX_ROWS} of {height:,} rows are shown.")
     words = f"% of {share if share != 'all' else 'all'}, " if share else ""
@@ -85,7 +83,7 @@ def crosstab(
             "normalize": share, "dataset": dataset, "where": list(where),
         },
         datasets=[data],
-        rows_used=used,
+        rows_used=selection.used,
         notes=notes,
         facts={"columns": len(values)},
     )  # fmt: skip

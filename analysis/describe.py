@@ -6,7 +6,7 @@ from typing import Any
 import ibis
 
 from analysis.conditions import Condition, select
-from analysis.engine import Engine, result_table
+from analysis.engine import Engine, not_finite, result_table
 from analysis.facts import with_facts
 from analysis.measures import ROWS, free_name, missing_note
 from storage.results import Result
@@ -18,11 +18,12 @@ def describe(engine: Engine, column: str, dataset: str = "", where: Sequence[Con
     """Numbers: count, mean, spread, quartiles. Dates: range and days. Else: the frequent values."""
     data = engine.dataset(dataset)
     info = engine.column(data, column)
-    selection = select(engine, dataset, where)
+    selection = select(engine, dataset, where, info)
     field = selection.table[info.name]
-    counts = selection.table.aggregate(present=field.count(), distinct=field.nunique())
-    present, distinct = engine.fetch(counts).rows[0]
-    notes = missing_note(selection, present, info.name)
+    distinct = info.distinct
+    if selection.words or not_finite(info):
+        distinct = engine.fetch(selection.table.aggregate(n=field.nunique())).rows[0][0]
+    notes, present = missing_note(selection, info.name), selection.used
     facts = {"present": present, "missing": selection.rows - present, "distinct": distinct}
     about: dict[str, Any] = {
         "title": f"{info.name}{selection.words}", "tool": "describe",

@@ -7,13 +7,15 @@ from typing import Any
 import ibis
 
 from analysis.conditions import Condition, Selection, select
-from analysis.engine import Engine
+from analysis.engine import Engine, not_finite
 from analysis.errors import TooFew
-from analysis.measures import ROWS, free_name, grouping, missing_note, present, selected_interval
+from analysis.measures import ROWS, free_name, grouping, missing_note, selected_interval
 from storage.datasets import ColumnInfo
 from storage.results import Result
 
 DEFAULT_BINS = 20
+NEAR = 5e-10
+"""What rounding may take from a quotient that is a whole number."""
 MAX_BINS = 200
 SHOWN_VALUES = 50
 
@@ -29,16 +31,15 @@ def distribution(
     edge. Dates: rows per period. Others: rows per value, most first. Raises TooFew for no values."""
     data = engine.dataset(dataset)
     info = engine.column(data, column)
-    selection = select(engine, dataset, where)
-    used = present(engine, selection, info)
-    if used == 0:
+    selection = select(engine, dataset, where, info)
+    if selection.used == 0:
         raise TooFew(f"{info.name} has no values here.")
-    notes = missing_note(selection, used, info.name)
-    facts: dict[str, Any] = {"values": used}
+    notes = missing_note(selection, info.name)
+    facts: dict[str, Any] = {"values": selection.used}
     if info.kind in ("integer", "number"):
-        expression = _binned(engine, selection, info, min(max(bins, 0), MAX_BINS) or DEFAULT_BINS, used)
+        expression = _binned(engine, selection, info, min(max(bins, 0), MAX_BINS) or DEFAULT_BINS)
     else:
-        expression, more = _counted(engine, selection, info, used)
+        expression, more = _counted(engine, selection, info)
         notes += more
     return engine.run(
         expression,
@@ -46,20 +47,23 @@ def distribution(
         tool="distribution",
         arguments={"column": column, "bins": bins, "dataset": dataset, "where": list(where)},
         datasets=[data],
-        rows_used=used,
+        rows_used=selection.used,
         notes=notes,
         facts=facts,
     )
 
 
-def _binned(engine: Engine, selection: Selection, info: ColumnInfo, bins: int, used: int) -> Any:
+def _binned(engine: Engine, selection: Selection, info: ColumnInfo, bins: int) -> Any:
     field = selection.table[info.name].cast("float64")
-    low, high = engine.fetch(selection.table.aggregate(low=field.min(), high=field.max())).rows[0]
+    low, high = info.min, info.max
+    if selection.words or not_finite(info):
+        low, high = engine.fetch(selection.table.aggregate(low=field.min(), high=field.max())).rows[0]
+    low, high = float(low), float(high)
     width = round_width(low, high, bins, whole=info.kind == "integer")
     start = math.floor(low / width) * width
     whole = selection.table.filter(field.notnull())
-    # Nine digits: 0.3 / 0.1 is 2.9999999999999996, and 0.3 belongs to the bin that starts there.
-    number = ((whole[info.name].cast("float64") - start) / width).round(9).floor().cast("int64")
+    # 0.3 / 0.1 is 2.9999999999999996, and 0.3 belongs to the bin that starts there.
+    number = ((whole[info.name].cast("float64") - start) / width + NEAR).floor().cast("int64")
     grouped = whole.group_by(number.name("bin")).aggregate(rows=whole.count())
     numbers = ibis.range(0, math.floor(round((high - start) / width, 9)) + 1).unnest().name("bin").as_table()
     joined = numbers.left_join(grouped, numbers["bin"] == grouped["bin"])
@@ -68,7 +72,7 @@ def _binned(engine: Engine, selection: Selection, info: ColumnInfo, bins: int, u
     return joined.select(
         **{"from": (edge * width + start).round(digits), "to": ((edge + 1) * width + start).round(digits)},
         rows=rows,
-        **{"share %": 100.0 * rows / used},
+        **{"share %": 100.0 * rows / selection.used},
     ).order_by("from")
 
 
@@ -82,13 +86,13 @@ def round_width(low: float, high: float, bins: int, *, whole: bool) -> float:
     return max(1.0, float(round(width))) if whole else float(width)
 
 
-def _counted(engine: Engine, selection: Selection, info: ColumnInfo, used: int) -> tuple[Any, list[str]]:
+def _counted(engine: Engine, selection: Selection, info: ColumnInfo) -> tuple[Any, list[str]]:
     whole = selection.table.filter(selection.table[info.name].notnull())
     keys, period = grouping(whole, info, selected_interval(engine, selection, info))
     ((name, key),) = keys.items()
     rows, share = free_name(ROWS, [name]), free_name("share %", [name])
     grouped = whole.group_by(key.name(name)).aggregate(**{rows: whole.count()})
-    grouped = grouped.mutate(**{share: 100.0 * grouped[rows] / used})
+    grouped = grouped.mutate(**{share: 100.0 * grouped[rows] / selection.used})
     if period:
         return grouped.order_by(ibis.asc(name)), []
     ordered = grouped.order_by([ibis.desc(rows), ibis.asc(name)]).limit(SHOWN_VALUES)

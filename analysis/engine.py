@@ -8,6 +8,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -108,15 +109,21 @@ class Engine:
         """Runs an expression; `about` is what `record` takes."""
         return self.sql(compile_sql(expression), **about)
 
-    def sql(self, text: str, *, limit: int | None = ROW_LIMIT, **about: Any) -> Result:
+    def keep(self, table: Table, expression: Any, **about: Any) -> Result:
+        """The result of an expression whose rows came with another's, such as one that counts besides."""
+        return self._kept(table, compile_sql(expression), **about)
+
+    def sql(self, text: str, **about: Any) -> Result:
         """Runs one SELECT over the datasets by name. Raises BadQuery or LimitExceeded."""
-        started = time.perf_counter()
-        table = self._query(text, limit)
-        output = {"table": table.to_json()}
+        return self._kept(self._query(text, ROW_LIMIT), text, **about)
+
+    def _kept(self, table: Table, text: str, **about: Any) -> Result:
+        if len(table.rows) > ROW_LIMIT:
+            table = replace(table, rows=table.rows[:ROW_LIMIT], truncated=True)
         if table.truncated:
             kept = f"The first {len(table.rows):,} of {table.row_count:,} rows are kept."
             about["notes"] = [*about.get("notes", ()), kept]
-        return self.record(output, text, "sql", time.perf_counter() - started, **about)
+        return self.record({"table": table.to_json()}, text, "sql", table.elapsed, **about)
 
     def program(
         self,

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from analysis.conditions import Selection
-from analysis.engine import Engine, not_finite
+from analysis.conditions import Filtered, Selection
+from analysis.engine import Engine
 from analysis.errors import NotNumeric, require_option
 from storage.datasets import ColumnInfo, Dataset
 
@@ -105,7 +105,7 @@ def automatic_interval(column: ColumnInfo) -> str:
     return "day" if days > 2 or column.kind == "date" else "hour"
 
 
-def selected_interval(engine: Engine, selection: Selection, column: ColumnInfo) -> str:
+def selected_interval(engine: Engine, selection: Filtered, column: ColumnInfo) -> str:
     """The automatic interval of the rows that are selected."""
     if column.kind not in ("date", "datetime"):
         return ""
@@ -139,17 +139,7 @@ def group_text(engine: Engine, selection: Selection, column: ColumnInfo) -> Any:
     return next(iter(keys.values())).cast("string")
 
 
-def present(engine: Engine, selection: Selection, *columns: ColumnInfo | None) -> int:
-    """How many selected rows have a value in every one of `columns`."""
-    named = [column for column in columns if column is not None]
-    gaps = any(c.missing or not_finite(c) for c in named)
-    if not named or (not gaps and not selection.words):
-        return selection.rows
-    whole = selection.table.filter(*[selection.table[c.name].notnull() for c in named])
-    return int(engine.fetch(whole.aggregate(n=whole.count())).rows[0][0])
-
-
-def missing_note(selection: Selection, used: int, what: str) -> list[str]:
+def missing_note(selection: Selection, what: str) -> list[str]:
     """Says how many rows had no value."""
-    left_out = selection.rows - used
+    left_out = selection.rows - selection.used
     return [f"{left_out:,} row(s) without {what} are left out."] if left_out else []

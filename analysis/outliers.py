@@ -8,7 +8,7 @@ import ibis
 from analysis.conditions import Condition, select
 from analysis.engine import Engine
 from analysis.errors import BadValue, ConstantColumn, require_option
-from analysis.measures import missing_note, present, require_numeric
+from analysis.measures import missing_note, require_numeric
 from analysis.rows import TIE_COLUMNS
 from storage.results import Result
 
@@ -37,7 +37,7 @@ def outliers(
     data = engine.dataset(dataset)
     info = engine.column(data, column)
     require_numeric(info, "looking for outliers")
-    selection = select(engine, dataset, where)
+    selection = select(engine, dataset, where, info)
     field = selection.table[info.name].cast("float64")
     if chosen == "iqr":
         first, third = field.quantile(0.25), field.quantile(0.75)
@@ -56,12 +56,11 @@ def outliers(
     number = joined[info.name].cast("float64")
     beyond = joined.filter((number < joined["__low"]) | (number > joined["__high"]))
     found = engine.fetch(beyond.aggregate(n=beyond.count())).rows[0][0]
-    used = present(engine, selection, info)
     distance = (beyond[info.name].cast("float64") - middle).abs()
     rest = [c.name for c in data.columns if c.kind != "other"][:TIE_COLUMNS]
     ordered = beyond.order_by([ibis.desc(distance), *rest])
     expression = ordered.drop("__low", "__high").limit(SHOWN)
-    notes = missing_note(selection, used, info.name)
+    notes = missing_note(selection, info.name)
     rule = (
         f"{factor:g} times the IQR beyond the quartiles"
         if chosen == "iqr"
@@ -81,7 +80,7 @@ def outliers(
             "where": list(where),
         },
         datasets=[data],
-        rows_used=used,
+        rows_used=selection.used,
         notes=notes,
-        facts={"outliers": found, "low": low_value, "high": high_value, "values": used},
+        facts={"outliers": found, "low": low_value, "high": high_value, "values": selection.used},
     )  # fmt: skip

@@ -1,12 +1,13 @@
 """The general question: a measure, how to aggregate it, by what, where, in which order, how many."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import ibis
 
-from analysis.conditions import Condition, Selection, select
-from analysis.engine import Engine, result_table
+from analysis.conditions import Condition, Filtered, Selection, complete, narrow, select
+from analysis.engine import ROW_LIMIT, Engine, result_table
 from analysis.errors import require_option
 from analysis.facts import extremes, with_facts
 from analysis.measures import (
@@ -15,12 +16,13 @@ from analysis.measures import (
     grouping,
     label,
     missing_note,
-    present,
     selected_interval,
 )
+from sandbox.table import Table
 from storage.datasets import ColumnInfo
 from storage.results import Result
 
+GROUPS, MATCHING, USED = "__groups", "__matching", "__used"
 ORDERS = ("descending", "ascending", "group")
 
 
@@ -49,41 +51,66 @@ def query(
     column = engine.column(data, measure) if measure else None
     groups = list({c.name: c for c in (engine.column(data, name) for name in by)}.values())
     names = _aggregates(aggregate, column)
-    selection = select(engine, dataset, where)
-    used = present(engine, selection, column)
-    notes = missing_note(selection, used, column.name) if column else []
+    found = narrow(engine, dataset, where)
     expressions = {
         label(name, column.name if column else "", (c.name for c in groups)): aggregated(
-            selection.table, name, column
+            found.table, name, column
         )
         for name in names
     }
-    measures = " and ".join(expressions) if column else "number of rows"
-    about: dict[str, Any] = {
-        "tool": "query", "arguments": arguments, "datasets": [data], "rows_used": used,
-    }  # fmt: skip
+    about: dict[str, Any] = {"tool": "query", "arguments": arguments, "datasets": [data]}
     if not groups:
-        title = _title(f"{measures}{selection.words}")
-        result = engine.run(
-            selection.table.aggregate(**expressions), title=title, kind="value", notes=notes, **about
-        )
-        return with_facts(result, {"value": result_table(result).rows[0][0], "rows": used})
-    expression, shown, chosen = _grouped(engine, selection, groups, expressions, interval)
-    by_words = " and ".join(shown)
-    wanted = order or ("group" if chosen else "descending")
-    wanted = require_option(wanted, ORDERS, "order")
-    ordered = _ordered(expression, shown, next(iter(expressions)), wanted)
-    if limit and limit > 0:
-        notes += _limit_notes(engine, ordered, next(iter(expressions)), limit)
-        ordered = ordered.limit(limit)
-    ordered = ordered.drop(*_hidden(ordered, shown))
-    top = f" ({'top' if wanted == 'descending' else 'first'} {limit})" if limit else ""
-    title = _title(f"{measures} by {by_words}{selection.words}{top}")
-    result = engine.run(ordered, title=title, notes=notes, **about)
-    table = result_table(result)
-    return with_facts(
-        result, {"groups": table.row_count, "rows": used} | extremes(table, shown, next(iter(expressions)))
+        return _single(engine, select(engine, dataset, where, column), column, expressions, about)
+    expression, shown, chosen = _grouped(engine, found, groups, expressions, interval)
+    wanted = require_option(order or ("group" if chosen else "descending"), ORDERS, "order")
+    first = next(iter(expressions))
+    top = f" ({'top' if wanted == 'descending' else 'first'} {limit})" if limit > 0 else ""
+    about["title"] = _title(f"{_measures(expressions, column)} by {' and '.join(shown)}{found.words}{top}")
+    keys, hidden = _order(expression, shown, first, wanted), _hidden(expression, shown)
+    shown_groups = expression.order_by(keys).drop(*hidden)
+    # What is said of all groups is counted in the same scan. One group more may tie with the last shown.
+    kept = min(limit, ROW_LIMIT) if limit > 0 else ROW_LIMIT
+    counts = {MATCHING: found.table.count(), USED: complete(found.table, [column] if column else [])}
+    expression, *_ = _grouped(engine, found, groups, expressions | counts, interval)
+    totals = {name: expression[name].sum().over(ibis.window()) for name in counts}
+    counted = expression.mutate(**totals, **{GROUPS: expression.count().over(ibis.window())})
+    answer = engine.fetch(counted.order_by(keys).drop(*hidden).limit(kept + 1))
+    if not answer.rows:
+        raise found.empty
+    matching, used, number = (int(answer.column(name)[0]) for name in (MATCHING, USED, GROUPS))
+    selection = Selection(data, found.table, found.words, matching, used)
+    notes = missing_note(selection, column.name) if column else []
+    table = answer.without(MATCHING).without(USED).without(GROUPS)
+    table = replace(table, rows=table.rows[:kept], row_count=number, truncated=number > kept)
+    if limit > 0:
+        notes += _limit_notes(answer, first, kept, number)
+        table = replace(table, row_count=len(table.rows), truncated=False)
+        shown_groups = shown_groups.limit(kept)
+    result = engine.keep(table, shown_groups, rows_used=used, notes=notes, **about)
+    ends = extremes(result_table(result), shown, first)
+    return with_facts(result, {"groups": table.row_count, "rows": used} | ends)
+
+
+def _single(
+    engine: Engine,
+    selection: Selection,
+    column: ColumnInfo | None,
+    expressions: dict[str, Any],
+    about: dict[str, Any],
+) -> Result:
+    result = engine.run(
+        selection.table.aggregate(**expressions),
+        title=_title(f"{_measures(expressions, column)}{selection.words}"),
+        kind="value",
+        rows_used=selection.used,
+        notes=missing_note(selection, column.name) if column else [],
+        **about,
     )
+    return with_facts(result, {"value": result_table(result).rows[0][0], "rows": selection.used})
+
+
+def _measures(expressions: dict[str, Any], column: ColumnInfo | None) -> str:
+    return " and ".join(expressions) if column else "number of rows"
 
 
 def _title(words: str) -> str:
@@ -102,7 +129,7 @@ def _aggregates(aggregate: Sequence[str] | str, column: ColumnInfo | None) -> li
 
 def _grouped(
     engine: Engine,
-    selection: Selection,
+    selection: Filtered,
     groups: list[ColumnInfo],
     expressions: dict[str, Any],
     interval: str,
@@ -119,12 +146,12 @@ def _grouped(
     return selection.table.group_by(named_keys).aggregate(**expressions), shown, chosen
 
 
-def _ordered(expression: Any, shown: list[str], first: str, order: str) -> Any:
+def _order(expression: Any, shown: list[str], first: str, order: str) -> list[Any]:
     keys = [ibis.asc(name) for name in _hidden(expression, shown) + shown]
     if order == "group":
-        return expression.order_by(keys)
+        return keys
     direction = ibis.desc(first, nulls_first=False) if order == "descending" else ibis.asc(first)
-    return expression.order_by([direction, *keys])
+    return [direction, *keys]
 
 
 def _hidden(expression: Any, shown: list[str]) -> list[str]:
@@ -132,12 +159,11 @@ def _hidden(expression: Any, shown: list[str]) -> list[str]:
     return [name for name in expression.columns if name.startswith("__") and name not in shown]
 
 
-def _limit_notes(engine: Engine, ordered: Any, first: str, limit: int) -> list[str]:
-    total = engine.fetch(ordered.aggregate(n=ordered.count())).rows[0][0]
-    if total <= limit:
+def _limit_notes(answer: Table, first: str, limit: int, groups: int) -> list[str]:
+    if groups <= limit:
         return []
-    edge = engine.fetch(ordered.limit(2, offset=limit - 1)).column(first)
-    notes = [f"{total - limit:,} more group(s) are not shown."]
-    if len(edge) == 2 and edge[0] == edge[1]:
+    edge = answer.column(first)[limit - 1 :]
+    notes = [f"{groups - limit:,} more group(s) are not shown."]
+    if edge[0] == edge[1]:
         notes.append("The last one shown ties with at least one that is not shown.")
     return notes

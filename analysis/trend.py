@@ -2,11 +2,12 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import ibis
+import pandas as pd
 
 from analysis.conditions import Condition, Selection, select
 from analysis.engine import Engine, result_table
@@ -20,7 +21,6 @@ from analysis.measures import (
     free_name,
     label,
     missing_note,
-    present,
     selected_interval,
 )
 from sandbox.table import Table
@@ -36,6 +36,16 @@ STEPS = {
     "day": ibis.interval(days=1),
     "hour": ibis.interval(hours=1),
 }
+OFFSETS = {
+    "year": pd.DateOffset(years=1),
+    "quarter": pd.DateOffset(months=3),
+    "month": pd.DateOffset(months=1),
+    "week": pd.DateOffset(weeks=1),
+    "day": pd.DateOffset(days=1),
+    "hour": pd.DateOffset(hours=1),
+}
+ROWS_OF_PERIOD = "__rows"
+"""Counts besides, and is taken out of what is shown."""
 ADDED = ("sum", "count", "distinct")
 MAX_PERIODS = 5_000
 SHORTEST = {
@@ -107,14 +117,19 @@ def trend(
     default = "sum" if column is None or column.kind in ("integer", "number") else "count"
     chosen = require_option(aggregate or default, AGGREGATES, "aggregate")
     chosen = "count" if column is None else chosen
-    selection = select(engine, dataset, where)
+    selection = select(engine, dataset, where, moment, column)
     unit = interval or selected_interval(engine, selection, moment)
     series = _Series(moment, column, group, chosen, require_option(unit, INTERVALS, "interval"))
-    periods, notes = _periods(engine, selection, series)
-    used = present(engine, selection, moment, column)
+    covered = _covered(engine, selection, moment)
+    shown = _expression(selection, series, _periods(covered, series.unit))
+    counted = engine.fetch(shown)
+    periods = dict.fromkeys(counted.column(series.names["period"]))
+    if len(periods) < 2:
+        raise TooFew(f"All rows fall in one {series.unit}; choose a shorter interval.")
     name = series.names["value"]
-    result = engine.run(
-        _expression(selection, series, periods),
+    result = engine.keep(
+        counted.without(ROWS_OF_PERIOD),
+        shown.drop(ROWS_OF_PERIOD),
         title=f"{name[:1].upper()}{name[1:]} by {series.unit}{f' and {group.name}' if group else ''}"
         f"{selection.words}",
         tool="trend",
@@ -123,11 +138,11 @@ def trend(
             "by": by, "dataset": dataset, "where": list(where),
         },
         datasets=[data],
-        rows_used=used,
+        rows_used=selection.used,
         notes=[
-            *missing_note(selection, used, f"{moment.name}{f' and {column.name}' if column else ''}"),
-            *notes,
-            *_edge_notes(engine, selection, series, where),
+            *missing_note(selection, f"{moment.name}{f' and {column.name}' if column else ''}"),
+            *_empty_note(counted, series),
+            *_edge_notes(engine, selection, series, list(periods), where),
         ],
         facts={"interval": series.unit},
     )  # fmt: skip
@@ -153,7 +168,8 @@ def _expression(selection: Selection, series: _Series, periods: Any) -> Any:
     dated = selection.table.filter(selection.table[series.moment.name].notnull())
     group = series.group
     keys = [_cut(dated, series).name("__period")] + ([dated[group.name].name("__series")] if group else [])
-    grouped = dated.group_by(keys).aggregate(__value=aggregated(dated, series.aggregate, series.measure))
+    value = aggregated(dated, series.aggregate, series.measure)
+    grouped = dated.group_by(keys).aggregate(__value=value, **{ROWS_OF_PERIOD: dated.count()})
     if group:
         every = grouped.select("__series").distinct().rename(__of_series="__series")
         periods = periods.cross_join(every)
@@ -166,7 +182,8 @@ def _expression(selection: Selection, series: _Series, periods: Any) -> Any:
     kept = {series.names["period"]: start}
     if group:
         kept[group.name] = periods["__of_series"]
-    return _with_change(joined.select(**kept, **{series.names["value"]: value}), series)
+    kept |= {series.names["value"]: value, ROWS_OF_PERIOD: joined[ROWS_OF_PERIOD]}
+    return _with_change(joined.select(**kept), series)
 
 
 def _with_change(filled: Any, series: _Series) -> Any:
@@ -184,26 +201,43 @@ def _cut(table: Any, series: _Series) -> Any:
     return table[series.moment.name].cast("timestamp").truncate(UNITS[series.unit])
 
 
-def _periods(engine: Engine, selection: Selection, series: _Series) -> tuple[Any, list[str]]:
-    """Every period from the first to the last that has rows, and what is said of those without."""
-    cut, unit = _cut(selection.table, series), series.unit
-    bounds = selection.table.aggregate(first=cut.min(), last=cut.max(), filled=cut.nunique())
-    first, last, filled = engine.fetch(bounds).rows[0]
-    if first == last:
-        raise TooFew(f"All rows fall in one {unit}; choose a shorter interval.")
+def _covered(engine: Engine, selection: Selection, moment: ColumnInfo) -> tuple[dt.datetime, dt.datetime]:
+    """The first and the last moment of the selected rows; from the profile where it knows."""
+    first, last = moment.min, moment.max
+    if selection.words:
+        field = selection.table[moment.name].cast("timestamp")
+        first, last = engine.fetch(selection.table.aggregate(first=field.min(), last=field.max())).rows[0]
+    if first is None or last is None:
+        raise TooFew(f"{moment.name} has no values here.")
+    return dt.datetime.fromisoformat(str(first)), dt.datetime.fromisoformat(str(last))
+
+
+def _periods(covered: tuple[dt.datetime, dt.datetime], unit: str) -> Any:
+    """The start of every period from the first to the last that has rows. Raises BadValue for too many."""
+    first, last = covered
     if (last - first) / SHORTEST[unit] > MAX_PERIODS:
         raise BadValue(f"That is more than {MAX_PERIODS:,} periods; choose a longer interval.")
+    start = ibis.timestamp(str(first)).truncate(UNITS[unit])
     # One second more: the range leaves its end out.
-    stop = last + dt.timedelta(seconds=1)
-    span = ibis.range(ibis.timestamp(str(first)), ibis.timestamp(str(stop)), STEPS[unit])
-    periods = span.unnest().name("__start").as_table()
-    empty = engine.fetch(periods.aggregate(n=periods.count())).rows[0][0] - filled
+    span = ibis.range(start, ibis.timestamp(str(last + dt.timedelta(seconds=1))), STEPS[unit])
+    return span.unnest().name("__start").as_table()
+
+
+def _empty_note(counted: Table, series: _Series) -> list[str]:
+    period = counted.names.index(series.names["period"])
+    rows = counted.names.index(ROWS_OF_PERIOD)
+    filled = {row[period] for row in counted.rows if row[rows] is not None}
+    empty = len({row[period] for row in counted.rows} - filled)
     shown = "0" if series.empty_is_zero else "missing"
-    return periods, [f"{empty:,} {unit}(s) without any row are shown as {shown}."] if empty else []
+    return [f"{empty:,} {series.unit}(s) without any row are shown as {shown}."] if empty else []
 
 
 def _edge_notes(
-    engine: Engine, selection: Selection, series: _Series, where: Sequence[Condition]
+    engine: Engine,
+    selection: Selection,
+    series: _Series,
+    periods: list[dt.date],
+    where: Sequence[Condition],
 ) -> list[str]:
     """Says when the first or the last period is only partly covered by the data.
 
@@ -213,21 +247,18 @@ def _edge_notes(
     named = series.moment.name
     filtered = any(engine.column(selection.dataset, c["column"]).name == named for c in where)
     covering = selection.table if filtered else engine.table(selection.dataset)
-    field, chosen = covering[named].cast("timestamp"), _cut(selection.table, series)
-    starts = engine.fetch(
-        selection.table.aggregate(start=chosen.min(), end=chosen.max() + STEPS[series.unit])
-    ).rows[0]
-    first, last, whole = engine.fetch(
-        covering.aggregate(first=field.min(), last=field.max(), whole=(field == _cut(covering, series)).all())
-    ).rows[0]
-    if whole:
-        return []
+    within = selection if filtered else replace(selection, words="")
+    first, last = _covered(engine, within, series.moment)
+    start, end = pd.Timestamp(periods[0]), pd.Timestamp(periods[-1]) + OFFSETS[series.unit]
     slack, notes = dt.timedelta(hours=1) if series.unit == "hour" else dt.timedelta(days=1), []
-    if first - starts[0] >= slack:
+    if first - start >= slack:
         notes.append(f"The first {series.unit} may be incomplete: the data starts on {first:%Y-%m-%d}.")
-    if starts[1] - last > slack:
+    if end - last > slack:
         notes.append(f"The last {series.unit} may be incomplete: the data ends on {last:%Y-%m-%d}.")
-    return notes
+    if notes:
+        inside = covering.filter(covering[named].cast("timestamp") != _cut(covering, series)).limit(1)
+        return notes if engine.fetch(inside.aggregate(n=inside.count())).rows[0][0] else []
+    return []
 
 
 def _ends(table: Table, series: _Series) -> dict[str, Any]:

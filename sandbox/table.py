@@ -4,7 +4,7 @@ import base64
 import datetime as dt
 import math
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,12 @@ class Table:
         """One column's values."""
         index = self.names.index(name)
         return [row[index] for row in self.rows]
+
+    def without(self, name: str) -> "Table":
+        """The table less one column."""
+        index = self.names.index(name)
+        rows = [row[:index] + row[index + 1 :] for row in self.rows]
+        return replace(self, columns=self.columns[:index] + self.columns[index + 1 :], rows=rows)
 
     def to_json(self) -> dict[str, Any]:
         """JSON that `from_json` turns back to an equal table.
