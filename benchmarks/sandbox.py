@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 
 from benchmarks.kernel import Kernel
+from benchmarks.verdict import Row, table, timed
 from sandbox.client import Cell, Worker
 from sandbox.launcher import shared
 from sandbox.lockdown import Grant, lock, prepare
@@ -37,35 +38,6 @@ QUERY = "SELECT g, sum(x) AS total, avg(y) AS mean, count(DISTINCT k) AS keys FR
 PAUSE = 0.25
 BIG_ROWS = 62_000_000
 QUICK_ROWS = 2_000_000
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table; figures are medians."""
-
-    what: str
-    figures: dict[str, float]
-    unit: str
-    ratio: str
-    demanded: str
-    met: bool
-
-    def line(self) -> str:
-        """As Markdown."""
-        shown = ", ".join(f"{name} {value:,.1f}" for name, value in self.figures.items())
-        return f"| {self.what} | {shown} {self.unit} | {self.ratio} | {self.demanded}: {self.verdict} |"
-
-    @property
-    def verdict(self) -> str:
-        """Whether it is what was demanded."""
-        return "met" if self.met else "**not met**"
-
-
-def timed(work: Callable[[], Any]) -> float:
-    """Milliseconds."""
-    started = time.perf_counter()
-    work()
-    return (time.perf_counter() - started) * 1000
 
 
 def figures(rounds: int) -> Row:
@@ -240,8 +212,7 @@ def main() -> None:
         big_queries(max(3, rounds // 4), rows),
         idle_memory(3),
     ]
-    lines = ["| what | medians | ratio | demanded |", "| --- | --- | --- | --- |", *(r.line() for r in found)]
-    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.write(table(found))
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(row) for row in found], indent=2))
 
