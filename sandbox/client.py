@@ -39,9 +39,10 @@ OUTPUT_BYTES = 64 * 1024 * 1024
 ROW_LIMIT = 10_000
 QUERY_SECONDS = 30.0
 PROGRAM_SECONDS = 60.0
-CONVERT_SECONDS = 600.0
+READ_SECONDS = 3600.0
 READY_SECONDS = 2.0
-CONVERTED_FILE_MB = 1024 * 1024
+READ_FILE_MB = 1024 * 1024
+READ_ENGINE_MB = 600
 T = TypeVar("T")
 
 
@@ -96,7 +97,7 @@ class Worker:
         self._cells: list[Cell] = []
         self._turn = threading.Lock()
         self._stopped = threading.Event()
-        self._converting: Process | None = None
+        self._reading: Process | None = None
         self._closed = False
         self._cell_over: threading.Event | None = None
         """Of the call that the notebook is at, if it is at one: a stop ends that and nothing else."""
@@ -136,21 +137,35 @@ class Worker:
         call = {"do": "program", "code": code}
         return self._engine_call(call, tables, timeout, _program_output, files or {}, progress)
 
-    def convert(
-        self, source: Path, target: Path, read: dict[str, Any], *, timeout: float = CONVERT_SECONDS
+    def read(
+        self,
+        what: str,
+        source: Path,
+        name: str,
+        options: dict[str, Any],
+        folder: Path,
+        *,
+        rows: int = 0,
+        progress: Progress | None = None,
+        timeout: float = READ_SECONDS,
     ) -> dict[str, Any]:
-        """Delimited text to Parquet, in a process of its own; see `sandbox.convert.convert`."""
-        source, target = source.resolve(), target.resolve()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        call = {"do": "convert", "read": read, "source": str(source), "target": str(target)}
-        grant = self._grant(read=[str(source)], write=str(target.parent), file_mb=CONVERTED_FILE_MB)
+        """Parses a file in a process of its own, which may write to `folder`; see `sandbox.reading.job`.
+
+        `name` is what its owner calls the file. Raises Unreadable besides what `query` raises.
+        """
+        source, folder = source.resolve(), folder.resolve()
+        call = {
+            "do": "read", "what": what, "source": str(source), "name": name, "options": options,
+            "folder": str(folder), "rows": rows,
+        }  # fmt: skip
+        grant = self._grant(read=[str(source)], write=str(folder), file_mb=READ_FILE_MB)
         with self._turn:
             self._begin()
-            process = self._converting = self._spawn("engine", grant)
+            process = self._reading = self._spawn("engine", grant, engine_mb=min(READ_ENGINE_MB, self._limits.engine_mb))
             try:
-                return self._ask(process, call, timeout, dict[str, Any])
+                return self._ask(process, call, timeout, dict[str, Any], progress)
             finally:
-                self._converting = None
+                self._reading = None
                 process.close()
 
     def run(
@@ -219,7 +234,7 @@ class Worker:
     def kill(self) -> None:
         """Ends what is running now: a call raises WorkerStopped. The notebook's variables stay."""
         self._stopped.set()
-        for process in (self._engine, self._converting):
+        for process in (self._engine, self._reading):
             if process is not None:
                 process.kill()
         with self._cell_lock:
@@ -246,7 +261,7 @@ class Worker:
         """Ends everything and removes the folders; later calls raise WorkerStopped."""
         self._closed = True
         self._stopped.set()
-        for process in (self._engine, self._notebook, self._converting):
+        for process in (self._engine, self._notebook, self._reading):
             if process is not None:
                 process.kill()
         with self._turn:
@@ -408,8 +423,11 @@ class Worker:
     def _grant(self, **what: Any) -> Grant:
         return Grant(memory_mb=self._limits.memory_mb, **what)
 
-    def _spawn(self, kind: str, grant: Grant, launcher: Launcher | None = None) -> Process:
-        settings = {name: getattr(self._limits, name) for name in ("engine_mb", "threads", "output_bytes")}
+    def _spawn(
+        self, kind: str, grant: Grant, launcher: Launcher | None = None, **other: int
+    ) -> Process:
+        names = ("engine_mb", "threads", "output_bytes")
+        settings = {name: getattr(self._limits, name) for name in names} | other
         return (launcher or self._launcher).spawn(kind, grant, settings)
 
     def _end_engine(self) -> None:

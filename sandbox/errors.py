@@ -39,3 +39,7 @@ class DiskLimitExceeded(SandboxError):
 
 class IsolationMissing(SandboxError):
     """Nothing here could keep the code in, so it is not run."""
+
+
+class Unreadable(SandboxError):
+    """The file cannot be read as a table; the message is a sentence for the person who has it."""

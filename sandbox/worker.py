@@ -16,9 +16,9 @@ from typing import Any, BinaryIO
 
 import duckdb
 
-from sandbox.convert import convert
 from sandbox.engine import Engine, Progress
-from sandbox.errors import OutputTooLarge, ProgramFailed, QueryFailed
+from sandbox.errors import OutputTooLarge, ProgramFailed, QueryFailed, Unreadable
+from sandbox.reading.job import read
 
 HEADER = struct.Struct(">Q")
 PROCESSOR_SECONDS_MORE = 5
@@ -172,13 +172,13 @@ def _answer(engine: Engine, call: Call, settings: dict[str, Any], progress: Prog
     kinds: dict[str, Callable[[], Any]] = {
         "query": lambda: engine.query(call["sql"], call["tables"], call["limit"]).to_json(),
         "program": lambda: engine.program(call["code"], call["tables"], call["files"], progress),
-        "convert": lambda: convert(call["source"], call["target"], call["read"], settings["engine_mb"]),
+        "read": lambda: read(call, settings, progress),
     }
     try:
         return {"ok": kinds[call["do"]]()}
     except (MemoryError, duckdb.OutOfMemoryException) as error:
         return {"error": "MemoryLimitExceeded", "message": str(error)}
-    except (QueryFailed, ProgramFailed) as error:
+    except (QueryFailed, ProgramFailed, Unreadable) as error:
         return {"error": type(error).__name__, "message": str(error)}
     except (duckdb.Error, RecursionError, UnicodeError, OSError) as error:
         return {"error": "QueryFailed", "message": str(error)}
