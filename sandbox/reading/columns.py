@@ -31,7 +31,7 @@ class Column:
     """Readings that may still fit, best first."""
     reading: Reading | None = None
     words: list[tuple[str, int]] = field(default_factory=list)
-    """Words that stand for missing, with how many times."""
+    """Words that stand for missing as they are written, with how many times."""
     nearest: tuple[Reading, int, int] | None = None
     """Of a column that stays text: what most values fit, how many do not, and how many there are."""
     chosen: str | None = None
@@ -58,7 +58,7 @@ class Column:
             return f"nullif({self.text}, '')"
         if self.chosen:
             return f"CAST({self.reading.sql(self.text, 'NULL', missing(self.text))} AS {self.type})"
-        known = f"lower(trim({self.text})) IN ({', '.join(literal(word) for word, _ in self.words)})"
+        known = f"trim({self.text}) IN ({', '.join(literal(word) for word, _ in self.words)})"
         otherwise = f"error({literal(MISFIT)})"
         return f"CAST({self.reading.sql(self.text, otherwise, known if self.words else 'NULL')} AS {self.type})"
 
@@ -223,7 +223,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, relation: str, column: Colu
         return
     if column.words:
         column.words = connection.execute(
-            f"SELECT lower(trim({column.text})) AS word, count(*) FROM {relation} WHERE {missing(column.text)}"
+            f"SELECT trim({column.text}) AS word, count(*) FROM {relation} WHERE {missing(column.text)}"
             " GROUP BY 1 ORDER BY 2 DESC, 1"
         ).fetchall()
         listed = ", ".join(f"{word!r}" + (f" ({n:,} times)" if exact else "") for word, n in column.words)
@@ -255,7 +255,14 @@ def describe_mixed(
     if misfits > MOSTLY * total:
         column.nearest = None
         return
-    examples = _examples(connection, relation, column, f"{reading.verdict(column.text)} = 2", EXAMPLES)
+    misfit = f"{reading.verdict(column.text)} = 2"
+    examples = _examples(connection, relation, column, misfit, EXAMPLES)
+    zeros = f"regexp_full_match(trim({column.text}), '0[0-9]+')"
+    if reading.type == "BIGINT" and not _examples(connection, relation, column, f"{misfit} AND NOT {zeros}", 1):
+        column.notes.append(
+            f"Values of {column.name!r} such as {examples[0]} begin with a zero, so all of them stay text."
+        )
+        return
     listed = ", ".join(repr(example) for example in examples)
     share = f"{misfits:,} of {total:,}" if exact else f"About {100 * misfits / total:.2g} % of the"
     kind = next(word for word, name in TYPES.items() if name == reading.type)

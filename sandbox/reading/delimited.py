@@ -4,6 +4,7 @@ A value that fits no foretold reading ends the pass at once; all rows then decid
 that cannot be read is left out, counted and kept apart, and never cut to fit.
 """
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 import duckdb
@@ -78,12 +79,7 @@ class Source:
                 self.encoding = encoding.beyond_utf8(self.path)
             if self.encoding != "utf-8" or b"\x00" in head or _has_mixed_ends(head):
                 self.rewrite(self.encoding)
-        for length in (HEAD_BYTES, LONG_HEAD_BYTES):
-            text = encoding.head_text(self.path, "utf-8", length)
-            whole = self.path.stat().st_size <= length
-            if whole or text.count("\n") + text.count("\r") > 2:
-                break
-        self.dialect = detect(text, self.encoding, self.options, whole=whole and not self.work.cut)
+        self.dialect = glance(self.path, self.options, self.encoding, whole=not self.work.cut)
 
     def rewrite(self, name: str) -> None:
         """A copy in UTF-8 with plain line ends. Raises Unreadable when nothing would be left."""
@@ -113,6 +109,19 @@ class Source:
         return {name: _unwrapped(quoted(name)) if self.unquoted else quoted(name) for name in self.dialect.names}
 
 
+def glance(path: Path, options: ReadOptions, written_in: str, code: str = "utf-8", *, whole: bool = True) -> Dialect:
+    """The dialect of a file in the encoding `code`, by as much of its beginning as has some rows.
+
+    `written_in` is what the notes say. Raises Unreadable.
+    """
+    size = path.stat().st_size
+    for length in (HEAD_BYTES, LONG_HEAD_BYTES):
+        text = encoding.head_text(path, code, length)
+        if size <= length or text.count("\n") + text.count("\r") > 2:
+            break
+    return detect(text, written_in, options, whole=whole and size <= length)
+
+
 def convert(work: Work, path: Path, options: ReadOptions, target: Path) -> Written:
     """Writes the table of a delimited file. Raises Unreadable."""
     source = Source(work, path, options)
@@ -134,7 +143,7 @@ def sample(work: Work, path: Path, options: ReadOptions, target: Path, chunks: i
         return convert(work, path, options, target)
     rows = work.file("sample.csv")
     share = write_sample(source.path, rows, chunks, multiline=source.dialect.multiline)
-    source.path, source.dialect.lines = rows, 0
+    source.path, work.cut = rows, True
     while True:
         try:
             written = _loaded(source, target)
@@ -191,7 +200,8 @@ def _foretold(source: Source) -> list[Column]:
     """Types by a sample; by all rows where a person chose one, or a column is nearly of one type."""
     rows = source.work.file("deciding.csv")
     write_sample(source.path, rows, DECIDING_CHUNKS, multiline=source.dialect.multiline)
-    few = replace(source, path=rows, dialect=replace(source.dialect, lines=0))
+    few = copy(source)
+    few.path = rows
     connection = source.work.connection
     connection.execute(f"CREATE OR REPLACE TABLE few AS SELECT * FROM {few.reader}")
     _forget_rejects(connection)
@@ -260,8 +270,9 @@ def _keeps_more_unquoted(source: Source) -> bool:
     # Rejects are a connection's own.
     with source.work.connection.cursor() as other:
         for unquoted in (False, True):
-            reader = replace(source, unquoted=unquoted).reader
-            row = other.execute(f"SELECT count(*) FROM {reader}").fetchone()
+            tried = copy(source)
+            tried.unquoted = unquoted
+            row = other.execute(f"SELECT count(*) FROM {tried.reader}").fetchone()
             counts.append(row[0] if row else 0)
     return bool(counts[1] > counts[0])
 

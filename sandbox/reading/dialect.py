@@ -64,7 +64,7 @@ def detect(text: str, encoding: str, options: ReadOptions, *, whole: bool) -> Di
     data = header.skip + header.rows
     if whole and data >= len(rows) and header.rows:
         raise Unreadable(NO_ROWS)
-    if data >= len(starts):
+    if header.skip >= len(starts):
         raise Unreadable("Nothing is left of the file after the lines to skip. Skip fewer.")
     body = rows[data:]
     names = header.names
@@ -72,7 +72,7 @@ def detect(text: str, encoding: str, options: ReadOptions, *, whole: bool) -> Di
         encoding=encoding,
         delimiter=delimiter,
         quote=quote,
-        lines=starts[data],
+        lines=starts[data] if data < len(starts) else starts[-1] + 1,
         skip=starts[header.skip],
         header_rows=header.rows,
         originals=header.originals,

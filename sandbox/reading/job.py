@@ -7,7 +7,6 @@ from typing import Any
 from sandbox.engine import literal
 from sandbox.errors import Unreadable
 from sandbox.reading import columnar, databases, delimited, documents, encoding, sheets, unpack
-from sandbox.reading.dialect import detect
 from sandbox.reading.kinds import kind_of
 from sandbox.reading.options import FORMATS, TYPES, ReadOptions
 from sandbox.reading.parts import Part
@@ -19,6 +18,8 @@ HEAD_BYTES = 1024 * 1024
 SAMPLED_HEAD_BYTES = 32 * 1024 * 1024
 SAMPLED_ROWS = 100_000
 SAMPLED_CHUNKS = 256
+LINES = 3
+"""Fewer are no beginning."""
 CELL = 200
 """Characters of a cell in a preview."""
 
@@ -58,13 +59,13 @@ def look(work: Work, source: Path, name: str, options: ReadOptions) -> list[Part
     """The tables in a file, at least one. Raises Unreadable."""
     kind = _kind(source, name, options)
     if kind != "zip" or options.member:
-        return _parts(work, _opened(work, source, name, options, HEAD_BYTES))
+        return _parts(work, _opened(work, source, name, options, HEAD_BYTES, cut=False))
     found: list[Part] = []
     names, notes = unpack.members(source)
     unread: list[str] = []
     for member in names:
         try:
-            opened = _opened(work, source, name, options.but(member=member), HEAD_BYTES)
+            opened = _opened(work, source, name, options.but(member=member), HEAD_BYTES, cut=False)
             parts = _parts(work, opened)
         except Unreadable as error:
             unread.append(f"{member!r} in the archive was not read: {error}")
@@ -98,8 +99,7 @@ def _parts(work: Work, opened: Opened) -> list[Part]:
         code = encoding.check(options.encoding) if options.encoding else encoding.detect(head)
         found = [Part(options.but(format=opened.kind))]
         if opened.kind == "csv":
-            text = encoding.head_text(opened.path, code)
-            detect(text, code, options, whole=opened.whole and len(head) < encoding.HEAD_BYTES)
+            delimited.glance(opened.path, options, code, code, whole=opened.whole)
     found[0].notes.extend(opened.notes)
     return found
 
@@ -129,16 +129,19 @@ def _sample(work: Work, source: Path, name: str, options: ReadOptions, target: P
     return delimited.sample(work, opened.path, opened.options, target, SAMPLED_CHUNKS)
 
 
-def _opened(work: Work, source: Path, name: str, options: ReadOptions, head: int | None) -> Opened:
-    """The file itself or what is inside the archive; of text only the beginning where `head` bytes suffice."""
+def _opened(
+    work: Work, source: Path, name: str, options: ReadOptions, head: int | None, *, cut: bool = True
+) -> Opened:
+    """The file itself or what is inside the archive; of text only the beginning where `head` bytes suffice.
+
+    Without `cut`, a file that is no archive stays whole.
+    """
     kind = _kind(source, name, options)
     if kind not in ("gzip", "zip"):
         opened = Opened(source, kind, options)
-        if head is not None and kind in ("csv", "jsonl") and source.stat().st_size > head:
-            opened.path, opened.whole = work.file("head"), False
-            with source.open("rb") as incoming, opened.path.open("wb") as outgoing:
-                outgoing.write(incoming.read(head))
-            drop_cut_line(opened.path)
+        if cut and head is not None and kind in ("csv", "jsonl") and source.stat().st_size > head:
+            opened.path = _head(source, work.file("head"), head)
+            opened.whole = opened.path == source
         return opened
     member, notes = options.member, list[str]()
     if kind == "zip" and not member:
@@ -161,6 +164,13 @@ def _opened(work: Work, source: Path, name: str, options: ReadOptions, head: int
     if not opened.whole:
         drop_cut_line(opened.path)
     return opened
+
+
+def _head(source: Path, target: Path, size: int) -> Path:
+    """The first whole lines of a file; the file itself when they are too long."""
+    with source.open("rb") as file:
+        target.write_bytes(file.read(size))
+    return target if drop_cut_line(target) >= LINES else source
 
 
 def _kind(path: Path, name: str, options: ReadOptions) -> str:

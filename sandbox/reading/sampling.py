@@ -56,15 +56,19 @@ def last_lines(path: Path, count: int) -> tuple[int, list[bytes]]:
     return (found[0][0] if found else size), [line for _, line in found]
 
 
-def drop_cut_line(path: Path) -> None:
-    """Takes off the end of a file what may be half of a line."""
+def drop_cut_line(path: Path) -> int:
+    """Takes off the end of a file what may be half of a line; returns how many lines its last megabyte has."""
     with path.open("rb+") as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - TAIL)
         file.seek(start)
-        end = file.read().rfind(b"\n")
-        if end > 0:
-            file.truncate(start + end + 1)
+        tail = file.read()
+        end = tail.rfind(b"\n") + 1 or tail.rfind(b"\r") + 1
+        # A line feed of UTF-16 has two bytes.
+        end += (start + end) % 2 if b"\x00" in tail else 0
+        if end:
+            file.truncate(start + end)
+        return tail.count(b"\n", 0, end) or tail.count(b"\r", 0, end)
 
 
 def _places(size: int, head: int, chunks: int) -> list[int]:

@@ -54,7 +54,7 @@ REFUSED = {
     "blank lines": (b"\n\n  \n", "empty"),
     "header only": (b"a,b,c\n", "no rows"),
     "binary": (bytes(range(256)) * 40, "no text file"),
-    "excel": (b"PK\x03\x04" + b"\x00" * 100, "ZIP or Excel"),
+    "excel": (b"PK\x03\x04" + b"\x00" * 100, "damaged or was cut off"),
     "pdf": (b"%PDF-1.7 ...", "PDF"),
     "picture": (b"\x89PNG\r\n\x1a\n" + b"\x00" * 50, "picture"),
 }
