@@ -137,6 +137,22 @@ class Worker:
         call = {"do": "program", "code": code}
         return self._engine_call(call, tables, timeout, _program_output, files or {}, progress)
 
+    def profile(
+        self,
+        table: Path,
+        columns: Sequence[tuple[str, str]],
+        *,
+        now: str,
+        progress: Progress | None = None,
+        timeout: float = READ_SECONDS,
+    ) -> dict[str, Any]:
+        """Every column (name, DuckDB type) of a Parquet file on all rows; see `sandbox.profiling.profile`.
+
+        `now` (ISO) is what dates in the future are after. Raises what `query` raises.
+        """
+        call = {"do": "profile", "columns": [list(column) for column in columns], "now": now}
+        return self._engine_call(call, {"t": table}, timeout, dict[str, Any], progress=progress)
+
     def read(
         self,
         what: str,

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 from duckdb import connect  # DuckDB's own, also where `sandbox.connections` stands in for it
@@ -26,6 +26,7 @@ LOCK = (
 )
 ANSWER = "__answer"
 Progress = Callable[[float, str], None]
+T = TypeVar("T")
 PRINTED_CHARACTERS = 100_000
 ZONED = ("TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE")
 
@@ -77,6 +78,14 @@ class Engine:
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise ProgramFailed(_reason(error)) from error
+        finally:
+            connection.close()
+
+    def reading(self, tables: dict[str, str], read: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """What `read` makes of a locked connection to the tables, which is its own."""
+        connection = self._open(tables)
+        try:
+            return read(connection)
         finally:
             connection.close()
 

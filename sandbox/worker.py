@@ -18,6 +18,7 @@ import duckdb
 
 from sandbox.engine import Engine, Progress
 from sandbox.errors import OutputTooLarge, ProgramFailed, QueryFailed, Unreadable
+from sandbox.profiling import profile
 from sandbox.reading.job import read
 
 HEADER = struct.Struct(">Q")
@@ -173,6 +174,9 @@ def _answer(engine: Engine, call: Call, settings: dict[str, Any], progress: Prog
         "query": lambda: engine.query(call["sql"], call["tables"], call["limit"]).to_json(),
         "program": lambda: engine.program(call["code"], call["tables"], call["files"], progress),
         "read": lambda: read(call, settings, progress),
+        "profile": lambda: engine.reading(
+            call["tables"], lambda con: profile(con, call["columns"], call["now"], progress)
+        ),
     }
     try:
         return {"ok": kinds[call["do"]]()}

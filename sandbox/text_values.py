@@ -1,0 +1,188 @@
+"""What can be said about text values: lengths, blanks, spellings, and what only looks like text.
+
+Three ways to the same figures: few rows are counted in Python, columns with few different values by one
+grouping in DuckDB, and the rest by sorting 64-bit hashes (two texts of ten million share one with a chance
+of three in a million), which needs a tenth of the time and memory of a hash table of texts.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import duckdb
+
+from sandbox.engine import literal, quoted
+from sandbox.sorted_values import Array, frequent
+
+FEW_DIFFERENT = 200_000
+LISTED = 30
+SPELLINGS = 5
+LONGEST = 1_000
+PLACEHOLDERS = (
+    "n/a", "na", "n.a.", "null", "none", "nan", "unknown", "?", "-", "--", "tbd", "missing", "not available",
+    "#n/a", "undefined", "xxx",
+)  # fmt: skip
+TOTALS = (
+    "total",
+    "totals",
+    "grand total",
+    "sum",
+    "subtotal",
+    "gesamt",
+    "summe",
+    "insgesamt",
+    "overall total",
+)
+NUMBER = r"\s*[-+]?(0|[1-9]\d{0,2}(,\d{3})+|[1-9]\d*)([.,]\d+)?\s*%?\s*"
+_NUMBER = re.compile(NUMBER, re.ASCII)
+Values = dict[str, Any]
+
+
+def of_few(values: Iterable[str]) -> Values:
+    """Of texts in memory, gaps left out."""
+    counts = Counter(values)
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    found: Values = {"distinct": len(counts), "top": [[cut(v), n] for v, n in ranked[:LISTED]]}
+    if not counts:
+        return found
+    rows = sum(counts.values())
+    lengths = {value: len(value) for value in counts}
+    found["lengths"] = {
+        "min": min(lengths.values()),
+        "max": max(lengths.values()),
+        "mean": sum(lengths[value] * count for value, count in counts.items()) / rows,
+    }
+    folded: dict[str, list[str]] = defaultdict(list)
+    text = dict.fromkeys(("empty", "blank", "spaces", "numbers", "placeholders", "totals"), 0)
+    for value, count in counts.items():
+        bare = value.strip(" ")
+        plain = bare.lower()
+        folded[plain].append(value)
+        text["empty"] += count * (value == "")
+        text["blank"] += count * (value != "" and bare == "")
+        text["spaces"] += count * (bare != "" and bare != value)
+        text["numbers"] += count * (_NUMBER.fullmatch(value) is not None)
+        text["placeholders"] += count * (plain in PLACEHOLDERS)
+        text["totals"] += count * (plain in TOTALS)
+    several = sorted(sorted(group) for group in folded.values() if len(group) > 1)
+    return found | {"text": text | _spellings(len(several), several[:SPELLINGS])}
+
+
+def of_table(con: duckdb.DuckDBPyConnection, name: str) -> Values:
+    """Of a column of the view `t`."""
+    column = quoted(name)
+    about = con.execute(f"SELECT approx_count_distinct({column}) FROM t").fetchone()
+    if about is not None and about[0] <= FEW_DIFFERENT:
+        try:
+            return _grouped(con, column)
+        except duckdb.OutOfMemoryException:
+            # Few, but long ones: their hashes are short.
+            return _hashed(con, column)
+    return _hashed(con, column)
+
+
+def _grouped(con: duckdb.DuckDBPyConnection, column: str) -> Values:
+    groups = (
+        f"WITH g AS MATERIALIZED (SELECT {column} AS v, count(*) AS n FROM t WHERE {column} IS NOT NULL"
+        " GROUP BY 1), f AS (SELECT lower(trim(v)) AS p, list(v ORDER BY v) AS vs FROM g GROUP BY 1"
+        " HAVING count(*) > 1)"
+    )
+    told = con.execute(
+        f"{groups} SELECT count(*), min(length(v)), max(length(v)), sum(length(v) * n) / sum(n),"
+        f" {_weighted('n')},"
+        f" (SELECT list([substr(v, 1, {LONGEST + 1}), n::VARCHAR]) FROM"
+        f" (SELECT v, n FROM g ORDER BY n DESC, v LIMIT {LISTED})),"
+        f" (SELECT count(*) FROM f), (SELECT list(vs) FROM (SELECT vs FROM f ORDER BY vs LIMIT {SPELLINGS}))"
+        " FROM g"
+    ).fetchone()
+    assert told is not None
+    distinct, shortest, longest, mean, *text, top, spelled, examples = told
+    found: Values = {"distinct": distinct, "top": [[cut(v), int(n)] for v, n in top or []]}
+    if not distinct:
+        return found
+    found["lengths"] = {"min": shortest, "max": longest, "mean": mean}
+    return found | {"text": _named(text) | _spellings(spelled, examples or [])}
+
+
+def _weighted(weight: str) -> str:
+    conditions = (
+        "v = ''",
+        "v <> '' AND trim(v) = ''",
+        "trim(v) <> '' AND trim(v) <> v",
+        f"regexp_full_match(v, {literal(NUMBER)})",
+        f"lower(trim(v)) IN ({', '.join(map(literal, PLACEHOLDERS))})",
+        f"lower(trim(v)) IN ({', '.join(map(literal, TOTALS))})",
+    )
+    return ", ".join(f"coalesce(sum({weight}) FILTER ({c}), 0)" for c in conditions)
+
+
+def _named(text: list[Any]) -> dict[str, int]:
+    names = ("empty", "blank", "spaces", "numbers", "placeholders", "totals")
+    return {name: int(count) for name, count in zip(names, text, strict=True)}
+
+
+def _hashed(con: duckdb.DuckDBPyConnection, column: str) -> Values:
+    """Spellings are not compared: so many different values are no categories."""
+    first = f"(SELECT {column} AS v FROM t WHERE {column} IS NOT NULL LIMIT 10000)"
+    looks = con.execute(f"SELECT {_weighted('1')} FROM {first}").fetchone()
+    assert looks is not None
+    numbers = f"regexp_full_match(v, {literal(NUMBER)})" if looks[3] else "false"
+    told = con.execute(
+        "SELECT min(length(v)), max(length(v)), avg(length(v)), count_if(v = ''),"
+        " count_if(v <> trim(v)), count_if(v <> '' AND trim(v) = ''),"
+        f" count_if({numbers}), count_if(v IN ({', '.join(map(literal, _cased()))}))"
+        f" FROM (SELECT {column} AS v FROM t)"
+    ).fetchone()
+    assert told is not None
+    shortest, longest, mean, empty, spaces, blank, numeric, placeholders = told
+    text = {
+        "empty": empty, "blank": blank, "spaces": spaces - blank, "numbers": numeric,
+        "placeholders": placeholders, "totals": 0,
+    }  # fmt: skip
+    distinct, top = hashed(con, column, column)
+    lengths = {"min": shortest, "max": longest, "mean": mean}
+    return {"distinct": distinct, "top": top, "lengths": lengths, "text": text}
+
+
+def _cased() -> list[str]:
+    """The placeholders as they are usually written; folding ten million texts would take a second."""
+    return sorted({form for word in PLACEHOLDERS for form in (word, word.upper(), word.capitalize())})
+
+
+def hashed(con: duckdb.DuckDBPyConnection, column: str, shown: str) -> tuple[int, list[list[Any]]]:
+    """How many different values of any type, and the most frequent as `shown` (an SQL expression)."""
+    hashes = sorted_hashes(con, f"hash({column})", column)
+    distinct, best = frequent(hashes, LISTED)
+    if distinct == len(hashes):
+        return distinct, []
+    if len(hashes) > FEW_DIFFERENT:
+        # Two values under one hash can only make the count too small, and not under both.
+        again = sorted_hashes(con, f"hash(CAST({column} AS VARCHAR) || '~')", column)
+        distinct = max(distinct, frequent(again, 1)[0])
+    wanted = ", ".join(str(int(hashes[place])) for place, _ in best)
+    del hashes
+    rows = con.execute(
+        f"SELECT substr(CAST({shown} AS VARCHAR), 1, {LONGEST + 1}) AS v, count(*) AS n FROM t"
+        f" WHERE hash({column}) IN ({wanted}) AND {column} IS NOT NULL"
+        f" GROUP BY {column} ORDER BY n DESC, v LIMIT {LISTED}"
+    ).fetchall()
+    return distinct, [[cut(v), n] for v, n in rows]
+
+
+def sorted_hashes(con: duckdb.DuckDBPyConnection, expression: str, column: str) -> Array:
+    """The 64-bit hashes of the values that are there, in order."""
+    found = con.execute(f"SELECT {expression} AS h FROM t WHERE {column} IS NOT NULL").fetchnumpy()
+    hashes: Array = found["h"]
+    hashes.sort()
+    return hashes
+
+
+def _spellings(count: int, examples: list[list[str]]) -> dict[str, Any]:
+    shown = [[cut(value) for value in group[:4]] for group in examples]
+    return {"variants": count, "spellings": shown}
+
+
+def cut(value: str) -> str:
+    """A value short enough to keep."""
+    return value if len(value) <= LONGEST else value[:LONGEST] + "…"
