@@ -5,7 +5,7 @@ Written as SQL over lists: an expression a column would scan a table of 2,000 co
 
 from collections.abc import Callable
 
-from analysis.column_profile import quoted
+from analysis.column_kinds import quoted
 from analysis.engine import Engine, not_finite, result_table
 from analysis.facts import with_facts
 from storage.datasets import ColumnInfo

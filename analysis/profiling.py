@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from analysis.column_profile import (
+from analysis.column_kinds import (
     COLUMNS_WITH_VALUES,
     FEW_DISTINCT,
     LISTED_VALUES,
@@ -122,8 +122,8 @@ class Profile:
         if self.exact:
             return f"Computed on all {self.rows:,} rows."
         return (
-            f"Quick look at {self.rows_seen:,} of about {self.rows:,} rows: counts are scaled up to all rows; "
-            "range, quantiles and different values are those of the rows looked at."
+            f"Quick look at {self.rows_seen:,} of about {self.rows:,} rows: counts are scaled up to all "
+            "rows; range, quantiles and different values are those of the rows looked at."
         )
 
     def to_json(self) -> str:

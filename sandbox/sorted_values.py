@@ -7,6 +7,7 @@ so that nothing as large as the array is made beside it.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 QUANTILE_NAMES = ("5%", "25%", "50%", "75%", "95%")
 BINS = 20
 FENCE = 1.5
+SKETCH = 128
 Array = np.ndarray[Any, Any]
 Show = Callable[[Any], Any]
 
@@ -55,6 +57,31 @@ def frequent(values: Array, most: int) -> tuple[int, list[tuple[int, int]]]:
     return distinct, best
 
 
+def sketch(values: Array) -> list[int]:
+    """The smallest hashes of the different values of sorted whole numbers, to compare columns by."""
+    smallest = np.empty(0, np.uint64)
+    for part in slices(values):
+        # The finalizer of SplitMix64: every bit of the value moves half of the hash's bits.
+        mixed = np.unique(part).astype(np.int64, copy=False).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+        if len(smallest) == SKETCH:
+            mixed = mixed[mixed < smallest[-1]]
+        smallest = np.unique(np.concatenate((smallest, mixed)))[:SKETCH]
+    return [int(value) for value in smallest]
+
+
+def smallest_different(hashes: Array) -> list[int]:
+    """The first different ones of sorted hashes."""
+    found: list[int] = []
+    for starts, _ in runs(hashes):
+        found += [int(hashes[place]) for place in starts[: SKETCH - len(found)]]
+        if len(found) == SKETCH:
+            break
+    return found
+
+
 def position(values: Array, limit: float, *, after: bool = False) -> int:
     """How many values are below `limit`; with `after`, below or equal."""
     key: Any = limit
@@ -66,8 +93,8 @@ def position(values: Array, limit: float, *, after: bool = False) -> int:
         if key > bounds.max:
             return len(values)
     # A key of another type would have the whole array converted.
-    side = "right" if after else "left"
-    return int(np.searchsorted(values, values.dtype.type(key), side=side))
+    key = values.dtype.type(key)
+    return int(np.searchsorted(values, key, side="right") if after else np.searchsorted(values, key))
 
 
 def equal(values: Array, value: float) -> int:
@@ -79,11 +106,11 @@ def quantile(values: Array, part: float) -> int | float:
     """Between the two nearest values, in proportion; whole where it falls on a whole number."""
     place = part * (len(values) - 1)
     low = math.floor(place)
-    first = values[low].item()
+    first: int | float = values[low].item()
     share = place - low
     if not share:
         return first
-    second = values[low + 1].item()
+    second: int | float = values[low + 1].item()
     if first == second:
         return first
     return first + (second - first) * share
@@ -99,7 +126,7 @@ def histogram(values: Array, show: Show, *, whole: bool) -> dict[str, list[Any]]
         below = [position(values, edge) for edge in edges] + [len(values)]
         return {
             "edges": [show(edge) for edge in [*edges, high + 1]],
-            "counts": [b - a for a, b in zip(below, below[1:], strict=False)],
+            "counts": [b - a for a, b in pairwise(below)],
         }
     # Halves, because the difference of the largest numbers is no number.
     step = high / BINS - low / BINS
@@ -110,7 +137,7 @@ def histogram(values: Array, show: Show, *, whole: bool) -> dict[str, list[Any]]
     below = [0, *inner, len(values)]
     return {
         "edges": [show(edge) for edge in edges],
-        "counts": [b - a for a, b in zip(below, below[1:], strict=False)],
+        "counts": [b - a for a, b in pairwise(below)],
     }
 
 

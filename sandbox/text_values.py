@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from sandbox.engine import literal, quoted
-from sandbox.sorted_values import Array, frequent
+from sandbox.sorted_values import SKETCH, Array, frequent, smallest_different
 
 FEW_DIFFERENT = 200_000
 LISTED = 30
@@ -39,11 +40,13 @@ _NUMBER = re.compile(NUMBER, re.ASCII)
 Values = dict[str, Any]
 
 
-def of_few(values: Iterable[str]) -> Values:
-    """Of texts in memory, gaps left out."""
+def of_few(values: Iterable[str], hashes: Array) -> Values:
+    """Of texts in memory, gaps left out, and DuckDB's hashes of them."""
     counts = Counter(values)
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     found: Values = {"distinct": len(counts), "top": [[cut(v), n] for v, n in ranked[:LISTED]]}
+    hashes.sort()
+    found["sketch"] = smallest_different(hashes)
     if not counts:
         return found
     rows = sum(counts.values())
@@ -93,14 +96,16 @@ def _grouped(con: duckdb.DuckDBPyConnection, column: str) -> Values:
         f" {_weighted('n')},"
         f" (SELECT list([substr(v, 1, {LONGEST + 1}), n::VARCHAR]) FROM"
         f" (SELECT v, n FROM g ORDER BY n DESC, v LIMIT {LISTED})),"
+        f" (SELECT list(h) FROM (SELECT hash(v) AS h FROM g ORDER BY h LIMIT {SKETCH})),"
         f" (SELECT count(*) FROM f), (SELECT list(vs) FROM (SELECT vs FROM f ORDER BY vs LIMIT {SPELLINGS}))"
         " FROM g"
     ).fetchone()
     assert told is not None
-    distinct, shortest, longest, mean, *text, top, spelled, examples = told
+    distinct, shortest, longest, mean, *text, top, sketch, spelled, examples = told
     found: Values = {"distinct": distinct, "top": [[cut(v), int(n)] for v, n in top or []]}
     if not distinct:
         return found
+    found["sketch"] = sketch
     found["lengths"] = {"min": shortest, "max": longest, "mean": mean}
     return found | {"text": _named(text) | _spellings(spelled, examples or [])}
 
@@ -140,9 +145,9 @@ def _hashed(con: duckdb.DuckDBPyConnection, column: str) -> Values:
         "empty": empty, "blank": blank, "spaces": spaces - blank, "numbers": numeric,
         "placeholders": placeholders, "totals": 0,
     }  # fmt: skip
-    distinct, top = hashed(con, column, column)
+    distinct, top, sketch = hashed(con, column, column)
     lengths = {"min": shortest, "max": longest, "mean": mean}
-    return {"distinct": distinct, "top": top, "lengths": lengths, "text": text}
+    return {"distinct": distinct, "top": top, "lengths": lengths, "text": text, "sketch": sketch}
 
 
 def _cased() -> list[str]:
@@ -150,12 +155,13 @@ def _cased() -> list[str]:
     return sorted({form for word in PLACEHOLDERS for form in (word, word.upper(), word.capitalize())})
 
 
-def hashed(con: duckdb.DuckDBPyConnection, column: str, shown: str) -> tuple[int, list[list[Any]]]:
-    """How many different values of any type, and the most frequent as `shown` (an SQL expression)."""
+def hashed(con: duckdb.DuckDBPyConnection, column: str, shown: str) -> tuple[int, list[list[Any]], list[int]]:
+    """How many different values of any type, the most frequent as `shown` (SQL), and the smallest hashes."""
     hashes = sorted_hashes(con, f"hash({column})", column)
     distinct, best = frequent(hashes, LISTED)
+    sketch = smallest_different(hashes)
     if distinct == len(hashes):
-        return distinct, []
+        return distinct, [], sketch
     if len(hashes) > FEW_DIFFERENT:
         # Two values under one hash can only make the count too small, and not under both.
         again = sorted_hashes(con, f"hash(CAST({column} AS VARCHAR) || '~')", column)
@@ -167,13 +173,13 @@ def hashed(con: duckdb.DuckDBPyConnection, column: str, shown: str) -> tuple[int
         f" WHERE hash({column}) IN ({wanted}) AND {column} IS NOT NULL"
         f" GROUP BY {column} ORDER BY n DESC, v LIMIT {LISTED}"
     ).fetchall()
-    return distinct, [[cut(v), n] for v, n in rows]
+    return distinct, [[cut(v), n] for v, n in rows], sketch
 
 
 def sorted_hashes(con: duckdb.DuckDBPyConnection, expression: str, column: str) -> Array:
     """The 64-bit hashes of the values that are there, in order."""
     found = con.execute(f"SELECT {expression} AS h FROM t WHERE {column} IS NOT NULL").fetchnumpy()
-    hashes: Array = found["h"]
+    hashes: Array = np.asarray(found["h"])
     hashes.sort()
     return hashes
 
