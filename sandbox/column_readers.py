@@ -255,7 +255,8 @@ def _ordered(values: Array, show: Show, *, whole: bool) -> Found:
 
 
 def _present(array: Array) -> Array:
-    return array.compressed() if isinstance(array, np.ma.MaskedArray) else array
+    # `compressed()` takes five times as long.
+    return array.data[~array.mask] if isinstance(array, np.ma.MaskedArray) else array
 
 
 def _sorted(array: Array) -> Array:

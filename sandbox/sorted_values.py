@@ -60,15 +60,17 @@ def frequent(values: Array, most: int) -> tuple[int, list[tuple[int, int]]]:
 def sketch(values: Array) -> list[int]:
     """The smallest hashes of the different values of sorted whole numbers, to compare columns by."""
     smallest = np.empty(0, np.uint64)
-    for part in slices(values):
+    for starts, _ in runs(values):
         # The finalizer of SplitMix64: every bit of the value moves half of the hash's bits.
-        mixed = np.unique(part).astype(np.int64, copy=False).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = values[starts].astype(np.int64, copy=False).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> np.uint64(31)
         if len(smallest) == SKETCH:
             mixed = mixed[mixed < smallest[-1]]
-        smallest = np.unique(np.concatenate((smallest, mixed)))[:SKETCH]
+        elif len(mixed) > SKETCH:
+            mixed = np.partition(mixed, SKETCH)[:SKETCH]
+        smallest = np.sort(np.concatenate((smallest, mixed)))[:SKETCH]
     return [int(value) for value in smallest]
 
 

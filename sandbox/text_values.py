@@ -16,7 +16,7 @@ import numpy as np
 from sandbox.engine import literal, quoted
 from sandbox.sorted_values import SKETCH, Array, frequent, smallest_different
 
-FEW_DIFFERENT = 200_000
+FEW_DIFFERENT = 2_000_000
 LISTED = 30
 SPELLINGS = 5
 LONGEST = 1_000
