@@ -25,6 +25,7 @@ WATCHED_DAYS = ("1900-01-01", "1970-01-01", "2099-12-31", "9999-12-31")
 LIMITS = (100, 120)
 EPOCH = dt.datetime(1970, 1, 1)
 DAY = 86_400_000_000
+ENDLESS = 2**31 - 1
 WHOLE = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
 }  # fmt: skip
@@ -72,17 +73,16 @@ def plan(con: Connection, column: Column) -> Plan:
     """How to read a column, by its type."""
     field, base = column.field, base_type(column.type)
     if base in WHOLE:
-        return Plan([field], lambda _, a: whole(column, a.pop()), numeric=True)
+        return Plan([_narrow(con, column)], lambda _, a: whole(column, a.pop()), numeric=True)
     if base in ("DOUBLE", "FLOAT"):
         return Plan([f"CAST({field} AS DOUBLE)"], lambda _, a: numbers(column, a.pop()), numeric=True)
     if base == "BOOLEAN":
         return Plan([f"CAST({field} AS UTINYINT)"], lambda _, a: flags(column, a.pop()))
     if base == "DATE":
-        days = f"CASE WHEN isfinite({field}) THEN {field} - DATE '1970-01-01' END"
-        return Plan([days], lambda c, a: days_or_moments(c, column, a.pop(), show_day, 1))
+        days = f"CAST({field} - DATE '1970-01-01' AS INTEGER)"
+        return Plan([days], lambda _, a: dates(column, a.pop()))
     if base in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"):
-        moments = f"epoch_us({field})"
-        return Plan([moments], lambda c, a: days_or_moments(c, column, a.pop(), show_moment, DAY))
+        return Plan([f"epoch_us({field})"], lambda c, a: moments(c, column, a.pop()))
     if base == "TIME":
         return Plan([f"epoch_us({field})"], lambda _, a: times(column, a.pop()))
     if column.type == "VARCHAR":
@@ -97,6 +97,17 @@ def whole(column: Column, array: Array) -> Found:
     values = _sorted(array)
     found = _about(column, len(values)) | _ordered(values, _same, whole=True)
     return found | _measured(values) | {"sketch": sorted_values.sketch(values) if column.compared else []}
+
+
+def _narrow(con: Connection, column: Column) -> str:
+    """The field in the narrowest type that holds its range: bytes are sorted in a fifth of the time."""
+    if column.rows <= FEW_ROWS:
+        return column.field
+    low, high = one(con, f"SELECT min({column.field}), max({column.field}) FROM t")
+    for kind, bits in (("TINYINT", 7), ("SMALLINT", 15), ("INTEGER", 31)):
+        if low is not None and -(2**bits) <= low and high < 2**bits:
+            return f"CAST({column.field} AS {kind})"
+    return column.field
 
 
 def numbers(column: Column, array: Array, show: Show | None = None) -> Found:
@@ -130,21 +141,35 @@ def _measured(values: Array) -> Found:
     }
 
 
-def days_or_moments(con: Connection, column: Column, array: Array, show: Show, day: int) -> Found:
-    """Dates or moments; `day` is the length of a day in the array's unit."""
+def dates(column: Column, array: Array) -> Found:
+    """Days since 1970; endless ones are the largest number, or the smallest but one."""
     values = _sorted(array)
-    found = _about(column, len(values)) | _ordered(values, show, whole=True)
+    low, high = sorted_values.position(values, 1 - ENDLESS), sorted_values.position(values, ENDLESS)
+    found = _about(column, len(values)) | _dated(column, values[low:high], show_day, 1)
+    return found | _endless(found, low + len(values) - high, (low > 0) + (high < len(values)))
+
+
+def moments(con: Connection, column: Column, array: Array) -> Found:
+    """Microseconds since 1970; endless moments have none."""
+    values = _sorted(array)
+    found = _about(column, len(values)) | _dated(column, values, show_moment, DAY)
     if column.type == "TIMESTAMP_NS":
-        found["distinct"] = one(con, f"SELECT count(DISTINCT {column.field}) FROM t")[0]
+        found["distinct"] = one(con, f"SELECT count(DISTINCT epoch_ns({column.field})) FROM t")[0]
     if found["missing"]:
-        # Infinite dates have no number, but they are no gaps.
-        endless = f"FILTER (NOT isfinite({column.field}))"
-        count, different = one(
-            con, f"SELECT count(*) {endless}, count(DISTINCT {column.field}) {endless} FROM t"
-        )
+        endless = f"SELECT {column.field} AS v FROM t WHERE NOT isfinite({column.field})"
+        count, different = one(con, f"SELECT count(*), count(DISTINCT v) FROM ({endless})")
         found["missing"] -= count
-        found["distinct"] += different if column.type != "TIMESTAMP_NS" else 0
-        found |= {"not_finite": {"endless": count}} if count else {}
+        found |= _endless(found, count, different)
+    return found
+
+
+def _endless(found: Found, rows: int, different: int) -> Found:
+    return {"not_finite": {"endless": rows}, "distinct": found["distinct"] + different} if rows else {}
+
+
+def _dated(column: Column, values: Array, show: Show, day: int) -> Found:
+    """What sorted dates or moments have; `day` is the length of a day in their unit."""
+    found = _ordered(values, show, whole=True)
     if not len(values):
         return found
     watched = []

@@ -46,10 +46,10 @@ def frequent(values: Array, most: int) -> tuple[int, list[tuple[int, int]]]:
     for starts, lengths in runs(values):
         distinct += len(starts)
         least = best[-1][1] if len(best) == most else 0
+        if int(lengths.max()) <= least:
+            continue
         wanted = min(most, len(lengths))
         floor = int(np.partition(lengths, len(lengths) - wanted)[len(lengths) - wanted])
-        if max(floor, int(lengths.max())) <= least:
-            continue
         above = np.flatnonzero(lengths > floor)
         chosen = np.concatenate((above, np.flatnonzero(lengths == floor)[: wanted - len(above)]))
         best += [(int(starts[i]), int(lengths[i])) for i in chosen]
@@ -61,11 +61,8 @@ def sketch(values: Array) -> list[int]:
     """The smallest hashes of the different values of sorted whole numbers, to compare columns by."""
     smallest = np.empty(0, np.uint64)
     for starts, _ in runs(values):
-        # The finalizer of SplitMix64: every bit of the value moves half of the hash's bits.
-        mixed = values[starts].astype(np.int64, copy=False).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
+        mixed = values[starts].astype(np.int64, copy=False).view(np.uint64)
+        mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
         if len(smallest) == SKETCH:
             mixed = mixed[mixed < smallest[-1]]
         elif len(mixed) > SKETCH:

@@ -16,7 +16,11 @@ import numpy as np
 from sandbox.engine import literal, quoted
 from sandbox.sorted_values import SKETCH, Array, frequent, smallest_different
 
-FEW_DIFFERENT = 2_000_000
+# A column is taken as one of few different values unless nearly all of its first rows differ.
+FIRST_ROWS, NEARLY_ALL = 200_000, 0.95
+LOOKED_AT = 1_000
+CATEGORIES = 20_000
+MANY = 1_000_000
 LISTED = 30
 SPELLINGS = 5
 LONGEST = 1_000
@@ -36,6 +40,7 @@ TOTALS = (
     "overall total",
 )
 NUMBER = r"\s*[-+]?(0|[1-9]\d{0,2}(,\d{3})+|[1-9]\d*)([.,]\d+)?\s*%?\s*"
+IS_NUMBER = f"regexp_full_match(v, {literal(NUMBER)})"
 _NUMBER = re.compile(NUMBER, re.ASCII)
 Values = dict[str, Any]
 
@@ -73,27 +78,35 @@ def of_few(values: Iterable[str], hashes: Array) -> Values:
 
 
 def of_table(con: duckdb.DuckDBPyConnection, name: str) -> Values:
-    """Of a column of the view `t`."""
+    """Of a column of the view `t`; its first rows tell which way is the quickest."""
     column = quoted(name)
-    about = con.execute(f"SELECT approx_count_distinct({column}) FROM t").fetchone()
-    if about is not None and about[0] <= FEW_DIFFERENT:
-        try:
-            return _grouped(con, column)
-        except duckdb.OutOfMemoryException:
-            # Few, but long ones: their hashes are short.
-            return _hashed(con, column)
-    return _hashed(con, column)
+    first = f"SELECT {column} AS v FROM t WHERE {column} IS NOT NULL LIMIT"
+    told = con.execute(
+        f"SELECT count(DISTINCT v), count(*), (SELECT count_if({IS_NUMBER}) FROM ({first} {LOOKED_AT}))"
+        f" FROM ({first} {FIRST_ROWS})"
+    ).fetchone()
+    assert told is not None
+    distinct, rows, numbers = told
+    if rows == FIRST_ROWS and distinct > NEARLY_ALL * rows:
+        return _hashed(con, column, numbers > 0)
+    try:
+        return _grouped(con, column, distinct <= CATEGORIES, numbers > 0)
+    except duckdb.OutOfMemoryException:
+        # Fewer than rows, but long ones: their hashes are short.
+        return _hashed(con, column, numbers > 0)
 
 
-def _grouped(con: duckdb.DuckDBPyConnection, column: str) -> Values:
-    groups = (
-        f"WITH g AS MATERIALIZED (SELECT {column} AS v, count(*) AS n FROM t WHERE {column} IS NOT NULL"
-        " GROUP BY 1), f AS (SELECT lower(trim(v)) AS p, list(v ORDER BY v) AS vs FROM g GROUP BY 1"
-        " HAVING count(*) > 1)"
+def _grouped(con: duckdb.DuckDBPyConnection, column: str, categories: bool, numbers: bool) -> Values:
+    spelled = (
+        ", f AS (SELECT list(v ORDER BY v) AS vs FROM g GROUP BY lower(trim(v)) HAVING count(*) > 1)"
+        if categories
+        else ", f AS (SELECT NULL::VARCHAR[] AS vs WHERE false)"
     )
     told = con.execute(
-        f"{groups} SELECT count(*), min(length(v)), max(length(v)), sum(length(v) * n) / sum(n),"
-        f" {_weighted('n')},"
+        f"WITH g AS MATERIALIZED (SELECT {column} AS v, count(*) AS n FROM t WHERE {column} IS NOT NULL"
+        f" GROUP BY 1){spelled}"
+        " SELECT count(*), min(length(v)), max(length(v)), sum(length(v) * n) / sum(n),"
+        f" {_conditions('n', folded=categories, numbers=numbers or categories)},"
         f" (SELECT list([substr(v, 1, {LONGEST + 1}), n::VARCHAR]) FROM"
         f" (SELECT v, n FROM g ORDER BY n DESC, v LIMIT {LISTED})),"
         f" (SELECT list(h) FROM (SELECT hash(v) AS h FROM g ORDER BY h LIMIT {SKETCH})),"
@@ -101,23 +114,26 @@ def _grouped(con: duckdb.DuckDBPyConnection, column: str) -> Values:
         " FROM g"
     ).fetchone()
     assert told is not None
-    distinct, shortest, longest, mean, *text, top, sketch, spelled, examples = told
+    distinct, shortest, longest, mean, *text, top, sketch, several, examples = told
     found: Values = {"distinct": distinct, "top": [[cut(v), int(n)] for v, n in top or []]}
     if not distinct:
         return found
-    found["sketch"] = sketch
-    found["lengths"] = {"min": shortest, "max": longest, "mean": mean}
-    return found | {"text": _named(text) | _spellings(spelled, examples or [])}
+    found |= {"sketch": sketch, "lengths": {"min": shortest, "max": longest, "mean": mean}}
+    return found | {"text": _named(text) | (_spellings(several, examples or []) if categories else {})}
 
 
-def _weighted(weight: str) -> str:
+def _conditions(weight: str, *, folded: bool = True, numbers: bool = True) -> str:
+    """Rows by what their text is; folding ten million texts would take seconds."""
+    placeholders = f"v IN ({', '.join(map(literal, _cased()))})"
     conditions = (
         "v = ''",
-        "v <> '' AND trim(v) = ''",
-        "trim(v) <> '' AND trim(v) <> v",
-        f"regexp_full_match(v, {literal(NUMBER)})",
-        f"lower(trim(v)) IN ({', '.join(map(literal, PLACEHOLDERS))})",
-        f"lower(trim(v)) IN ({', '.join(map(literal, TOTALS))})",
+        "v <> '' AND trim(v) = ''" if folded else "starts_with(v, ' ') AND trim(v) = ''",
+        "trim(v) <> '' AND trim(v) <> v"
+        if folded
+        else "(starts_with(v, ' ') OR ends_with(v, ' ')) AND trim(v) <> ''",
+        IS_NUMBER if numbers else "false",
+        f"lower(trim(v)) IN ({', '.join(map(literal, PLACEHOLDERS))})" if folded else placeholders,
+        f"lower(trim(v)) IN ({', '.join(map(literal, TOTALS))})" if folded else "false",
     )
     return ", ".join(f"coalesce(sum({weight}) FILTER ({c}), 0)" for c in conditions)
 
@@ -127,31 +143,21 @@ def _named(text: list[Any]) -> dict[str, int]:
     return {name: int(count) for name, count in zip(names, text, strict=True)}
 
 
-def _hashed(con: duckdb.DuckDBPyConnection, column: str) -> Values:
+def _hashed(con: duckdb.DuckDBPyConnection, column: str, numbers: bool) -> Values:
     """Spellings are not compared: so many different values are no categories."""
-    first = f"(SELECT {column} AS v FROM t WHERE {column} IS NOT NULL LIMIT 10000)"
-    looks = con.execute(f"SELECT {_weighted('1')} FROM {first}").fetchone()
-    assert looks is not None
-    numbers = f"regexp_full_match(v, {literal(NUMBER)})" if looks[3] else "false"
     told = con.execute(
-        "SELECT min(length(v)), max(length(v)), avg(length(v)), count_if(v = ''),"
-        " count_if(v <> trim(v)), count_if(v <> '' AND trim(v) = ''),"
-        f" count_if({numbers}), count_if(v IN ({', '.join(map(literal, _cased()))}))"
-        f" FROM (SELECT {column} AS v FROM t)"
+        f"SELECT min(length(v)), max(length(v)), avg(length(v)),"
+        f" {_conditions('1', folded=False, numbers=numbers)} FROM (SELECT {column} AS v FROM t)"
     ).fetchone()
     assert told is not None
-    shortest, longest, mean, empty, spaces, blank, numeric, placeholders = told
-    text = {
-        "empty": empty, "blank": blank, "spaces": spaces - blank, "numbers": numeric,
-        "placeholders": placeholders, "totals": 0,
-    }  # fmt: skip
+    shortest, longest, mean, *text = told
     distinct, top, sketch = hashed(con, column, column)
-    lengths = {"min": shortest, "max": longest, "mean": mean}
-    return {"distinct": distinct, "top": top, "lengths": lengths, "text": text, "sketch": sketch}
+    found: Values = {"distinct": distinct, "top": top, "sketch": sketch, "text": _named(text)}
+    return found | {"lengths": {"min": shortest, "max": longest, "mean": mean}}
 
 
 def _cased() -> list[str]:
-    """The placeholders as they are usually written; folding ten million texts would take a second."""
+    """The placeholders as they are usually written."""
     return sorted({form for word in PLACEHOLDERS for form in (word, word.upper(), word.capitalize())})
 
 
@@ -162,7 +168,7 @@ def hashed(con: duckdb.DuckDBPyConnection, column: str, shown: str) -> tuple[int
     sketch = smallest_different(hashes)
     if distinct == len(hashes):
         return distinct, [], sketch
-    if len(hashes) > FEW_DIFFERENT:
+    if len(hashes) > MANY:
         # Two values under one hash can only make the count too small, and not under both.
         again = sorted_hashes(con, f"hash(CAST({column} AS VARCHAR) || '~')", column)
         distinct = max(distinct, frequent(again, 1)[0])
