@@ -29,7 +29,6 @@ ENDLESS = 2**31 - 1
 WHOLE = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
 }  # fmt: skip
-WIDE = ("DECIMAL", "HUGEINT", "UHUGEINT")
 Connection = duckdb.DuckDBPyConnection
 Found = dict[str, Any]
 
@@ -87,8 +86,8 @@ def plan(con: Connection, column: Column) -> Plan:
         return Plan([f"epoch_us({field})"], lambda _, a: times(column, a.pop()))
     if column.type == "VARCHAR":
         return _texts(column)
-    if base in WIDE:
-        return _wide(con, column)
+    if base == "DECIMAL":
+        return _decimal(con, column)
     return Plan([], lambda c, _: other(c, column))
 
 
@@ -218,24 +217,18 @@ def _texts(column: Column) -> Plan:
     return Plan([], group)
 
 
-def _wide(con: Connection, column: Column) -> Plan:
-    """Decimals and huge numbers: as doubles, and exactly besides where those cannot tell them apart."""
+def _decimal(con: Connection, column: Column) -> Plan:
+    """As doubles, and exactly besides where those cannot tell two decimals apart."""
     low, high = one(con, f"SELECT min({column.field}), max({column.field}) FROM t")
-    decimal = column.type.startswith("DECIMAL")
-    digits = int(column.type.rstrip(")").split(",")[1]) if decimal else 0
+    digits = int(column.type.rstrip(")").split(",")[1])
     largest = max((abs(value) for value in (low, high) if value is not None), default=0)
 
-    def shown(value: Any) -> Any:
-        return f"{value:.{digits}f}" if decimal else int(value)
-
     def read(con: Connection, arrays: list[Array]) -> Found:
-        found = numbers(column, arrays.pop(), shown)
+        found = numbers(column, arrays.pop(), lambda value: f"{value:.{digits}f}")
         if largest * 10**digits < EXACT_FLOAT:
             return found
         distinct, top, _ = text_values.hashed(con, column.field, column.field)
-        exact: Show = str if decimal else int
-        values = [[exact(value), count] for value, count in top]
-        return found | {"distinct": distinct, "top": values, "min": exact(low), "max": exact(high)}
+        return found | {"distinct": distinct, "top": top, "min": str(low), "max": str(high)}
 
     return Plan([f"CAST({column.field} AS DOUBLE)"], read, numeric=True)
 
