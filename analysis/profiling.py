@@ -7,8 +7,10 @@ range, quantiles and different values are those of the sample.
 
 import datetime as dt
 import json
+import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from analysis.column_kinds import (
     kind_of,
 )
 from sandbox.client import Worker
-from storage.datasets import ColumnInfo
+from storage.datasets import ColumnInfo, Dataset
 
 FORMAT = 1
 COUNTS = ("missing", "future")
@@ -90,6 +92,8 @@ class Profile:
     correlations: list[list[Any]] = field(default_factory=list)
     """[column, column, Pearson's r] of pairs from 0.8 up, strongest first, of evenly spaced rows."""
     correlation_rows: int = 0
+    gaps: list[list[Any]] = field(default_factory=list)
+    """[column with gaps, grouping column, group, its rows, rows of these with a gap]."""
     made_at: str = ""
 
     @cached_property
@@ -168,6 +172,7 @@ def profile_table(
         details=details,
         correlations=found["relations"]["pairs"],
         correlation_rows=found["relations"]["rows"],
+        gaps=found["gaps"],
         made_at=made_at,
     )
     return profile if profile.exact else _scaled(profile)
@@ -199,17 +204,44 @@ def _scaled(profile: Profile) -> Profile:
         }
         return ColumnProfile(**record)
 
-    return Profile(
-        exact=False,
-        rows=profile.rows,
-        rows_seen=profile.rows_seen,
+    return replace(
+        profile,
         # Rows that are alike in the whole may be single ones in the sample.
         duplicates=None if profile.rows > profile.rows_seen else profile.duplicates,
         details=[column(found) for found in profile.details],
-        correlations=profile.correlations,
-        correlation_rows=profile.correlation_rows,
-        made_at=profile.made_at,
+        gaps=[[*names, scale(rows), scale(gaps)] for *names, rows, gaps in profile.gaps],
     )
+
+
+def read_profile(dataset: Dataset) -> Profile | None:
+    """The dataset's stored profile; None if none was stored, or of another format."""
+    try:
+        return Profile.from_json(dataset.profile_path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def store_profile(dataset: Dataset, profile: Profile) -> None:
+    """Puts the profile beside the dataset's table, in one move."""
+    handle, name = tempfile.mkstemp(dir=dataset.profile_path.parent, suffix=".profile")
+    written = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as target:
+            target.write(profile.to_json())
+        written.replace(dataset.profile_path)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def ensure_profile(worker: Worker, dataset: Dataset, progress: Progress | None = None) -> Profile:
+    """The stored profile, made and stored first if there is none. Raises SandboxError."""
+    known = read_profile(dataset)
+    if known is not None and known.exact:
+        return known
+    columns = [(column.name, column.type) for column in dataset.columns]
+    profile = profile_table(worker, dataset.table_path, columns, progress=progress)
+    store_profile(dataset, profile)
+    return profile
 
 
 def frequent_values(column: ColumnProfile) -> list[Any]:

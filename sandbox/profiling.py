@@ -7,6 +7,7 @@ import datetime as dt
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from sandbox import sorted_values
 from sandbox.column_readers import Column, Connection, Found, fetched, one, plan
 from sandbox.engine import quoted
 from sandbox.sorted_values import Array
+from sandbox.text_values import cut
 
 CELLS = 500_000
 COLUMNS_AT_ONCE = 100
@@ -22,6 +24,11 @@ ROWS_OF_TWO_THREADS = 30_000_000
 RELATED_COLUMNS = 40
 RELATED_ROWS = 50_000
 RELATED = 0.8
+LEAST_GAPS = 10
+LACKING = 5
+GROUPS = (2, 20)
+GROUP_TYPES = ("VARCHAR", "BOOLEAN")
+GROUPINGS = 3
 Tell = Callable[[float, str], None]
 
 
@@ -62,6 +69,7 @@ class _Profiler:
             "duplicates": self._duplicates(found),
             "columns": found,
             "relations": self._relations(),
+            "gaps": self._gaps(found),
         }
 
     def _batch(self, columns: list[Column]) -> list[Found]:
@@ -105,6 +113,25 @@ class _Profiler:
             if abs(found[i, j]) >= RELATED
         ]
         return {"rows": len(frame), "pairs": sorted(pairs, key=lambda pair: -abs(pair[2]))}
+
+    def _gaps(self, found: list[Found]) -> list[list[Any]]:
+        """Where values are missing more than elsewhere: column, grouping column, group, its rows, its gaps."""
+        lacking = [c["name"] for c in found if LEAST_GAPS <= c["missing"] < self._rows][:LACKING]
+        low, high = GROUPS
+        groups = [
+            c["name"]
+            for c in sorted(found, key=lambda c: c["type"] != "VARCHAR")
+            if low <= c["distinct"] <= high and c["type"] in GROUP_TYPES and not c["missing"]
+        ][:GROUPINGS]
+        told = []
+        for group in groups if lacking else []:
+            counts = ", ".join(f"count(*) - count({quoted(name)})" for name in lacking)
+            field = quoted(group)
+            for value, rows, *gaps in self._con.execute(
+                f"SELECT CAST({field} AS VARCHAR), count(*), {counts} FROM t GROUP BY {field} ORDER BY 1"
+            ).fetchall():
+                told += [[name, group, cut(value), rows, n] for name, n in zip(lacking, gaps, strict=True)]
+        return told
 
     def _duplicates(self, found: list[Found]) -> int:
         """Rows that an earlier row equals in every column."""
