@@ -115,7 +115,7 @@ class _Profiler:
         return {"rows": len(frame), "pairs": sorted(pairs, key=lambda pair: -abs(pair[2]))}
 
     def _gaps(self, found: list[Found]) -> list[list[Any]]:
-        """Where values are missing more than elsewhere: column, grouping column, group, its rows, its gaps."""
+        """How many values groups of rows lack: column, grouping column, group, its rows, its gaps."""
         lacking = [c["name"] for c in found if LEAST_GAPS <= c["missing"] < self._rows][:LACKING]
         low, high = GROUPS
         groups = [
