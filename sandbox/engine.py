@@ -6,6 +6,7 @@ import io
 import time
 import traceback
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,11 +43,16 @@ class Engine:
         }
         self._tables: dict[str, str] = {}
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._spare: duckdb.DuckDBPyConnection | None = None
+        """For the next program, over `_tables`."""
+        self._asked = False
+        """Whether a program ran; most conversations have none for a while."""
 
     def query(self, sql: str, tables: dict[str, str], limit: int | None) -> Table:
         """The answer of a reading statement: at most `limit` rows, and how many there are."""
         if self._connection is None or tables != self._tables:
-            self._connection, self._tables = self._open(tables), dict(tables)
+            self._use(tables)
+            self._connection = self._open(tables)
         connection = self._connection
         check(connection, sql, tables)
         started = time.perf_counter()
@@ -65,7 +71,8 @@ class Engine:
 
         The connection is the program's own, so that nothing it makes or closes reaches a later query.
         """
-        connection = self._open(tables)
+        self._use(tables)
+        connection, self._spare, self._asked = self._spare or self._open(tables), None, True
         printed = io.StringIO()
         scope: dict[str, Any] = {
             "con": connection, "files": files, "progress": progress, "__name__": "__main__",
@@ -88,6 +95,17 @@ class Engine:
             return read(connection)
         finally:
             connection.close()
+
+    def rest(self) -> None:
+        """Between two calls: opens what the next program would wait for."""
+        if self._asked and self._spare is None:
+            # A table may be gone; the program is told so then.
+            with contextlib.suppress(QueryFailed, duckdb.Error):
+                self._spare = self._open(self._tables)
+
+    def _use(self, tables: dict[str, str]) -> None:
+        if tables != self._tables:
+            self._connection, self._spare, self._tables = None, None, dict(tables)
 
     def _open(self, tables: dict[str, str]) -> duckdb.DuckDBPyConnection:
         connection = connect(":memory:", config=self._config)
@@ -142,11 +160,22 @@ def _frame(name: str, frame: Any) -> Table:
     if not len(frame.columns):
         raise ProgramFailed(f"The table {name!r} has no columns.")
     started = time.perf_counter()
-    with connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("frame", frame)
-        connection.execute(f"CREATE TEMP TABLE {ANSWER} AS FROM frame")
+    connection = _frames()
+    connection.register("frame", frame)
+    try:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {ANSWER} AS FROM frame")
         return _fetch(connection, None, started)
+    finally:
+        connection.execute(f"DROP TABLE IF EXISTS {ANSWER}")
+        connection.unregister("frame")
+
+
+@cache
+def _frames() -> duckdb.DuckDBPyConnection:
+    """A connection that turns DataFrames to tables; opening one takes longer than most of them."""
+    connection = connect(":memory:")
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def plain(name: str, value: Any) -> Any:

@@ -40,6 +40,7 @@ def serve(kind: str, calls: int, answers: int, settings: dict[str, Any]) -> None
         _limit_processor_time(call["seconds"] * settings["threads"])
         answer = _answer(engine, call, settings, _progress(outgoing, call))
         write_message(outgoing, call, answer, settings["output_bytes"])
+        engine.rest()
 
 
 def serve_notebook(incoming: RawIOBase, outgoing: BinaryIO, settings: Call) -> None:
