@@ -29,12 +29,12 @@ from sandbox.errors import SandboxError
 from storage.datasets import Dataset, Datasets, TooLarge
 
 __all__ = [
-    "ENCODINGS", "FORMATS", "TYPES", "Converted", "Part", "Preview", "Progress", "ReadOptions", "Sampled", "convert",
-    "ingest", "ingest_all", "look", "preview", "sample", "table_name",
+    "ENCODINGS", "FORMATS", "TYPES", "Converted", "Part", "Preview", "Progress", "ReadOptions", "Sampled",
+    "convert", "ingest", "ingest_all", "look", "preview", "sample", "table_name",
 ]  # fmt: skip
 MAX_NAME = 40
-ENDINGS = (".gz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".parquet", ".json",
-           ".jsonl", ".ndjson", ".sqlite", ".sqlite3", ".db", ".duckdb", ".pq", ".tab", ".psv")  # fmt: skip
+ENDINGS = (".gz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".parquet",
+           ".json", ".jsonl", ".ndjson", ".sqlite", ".sqlite3", ".db", ".duckdb", ".pq", ".tab", ".psv")  # fmt: skip
 
 
 def ingest(
@@ -55,7 +55,9 @@ def ingest(
     say = progress or (lambda part, label: None)
     sha256, original, size = _kept(source, file_name, datasets, limit_mb, say)
     parts = look(original, file_name, worker, options)
-    dataset = _ingest_part(sha256, original, size, file_name, parts[0], len(parts), datasets, worker, user_id, say)
+    dataset = _ingest_part(
+        sha256, original, size, file_name, parts[0], len(parts), datasets, worker, user_id, say
+    )
     if len(parts) == 1 or (options is not None and (options.part or options.member)):
         return dataset
     others = ", ".join(repr(part.name) for part in parts[1:6])
@@ -142,7 +144,9 @@ def _ingest_part(
         original, part.options, target, worker, lambda done, text: say(0.1 + 0.7 * done, text), file_name
     )
     say(0.8, "Looking at the columns")
-    originals = {column: original for (column, _), original in zip(made.columns, made.original_names, strict=False)}
+    originals = {
+        column: original for (column, _), original in zip(made.columns, made.original_names, strict=False)
+    }
     try:
         columns = profile_columns(worker, target, made.rows, made.columns, originals)
     except SandboxError as error:

@@ -27,8 +27,8 @@ from sandbox.reading.options import ENCODINGS, FORMATS, TYPES, ReadOptions
 from sandbox.reading.parts import Part
 
 __all__ = [
-    "ENCODINGS", "FORMATS", "TYPES", "Converted", "Part", "Preview", "ReadOptions", "Sampled", "convert", "look",
-    "preview", "sample",
+    "ENCODINGS", "FORMATS", "TYPES", "Converted", "Part", "Preview", "ReadOptions", "Sampled", "convert",
+    "look", "preview", "sample",
 ]  # fmt: skip
 Progress = Callable[[float, str], None]
 TABLE, REJECTS = "table.parquet", "table.rejects.parquet"

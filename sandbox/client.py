@@ -177,7 +177,9 @@ class Worker:
         grant = self._grant(read=[str(source)], write=str(folder), file_mb=READ_FILE_MB)
         with self._turn:
             self._begin()
-            process = self._reading = self._spawn("engine", grant, engine_mb=min(READ_ENGINE_MB, self._limits.engine_mb))
+            process = self._reading = self._spawn(
+                "engine", grant, engine_mb=min(READ_ENGINE_MB, self._limits.engine_mb)
+            )
             try:
                 return self._ask(process, call, timeout, dict[str, Any], progress)
             finally:
@@ -439,9 +441,7 @@ class Worker:
     def _grant(self, **what: Any) -> Grant:
         return Grant(memory_mb=self._limits.memory_mb, **what)
 
-    def _spawn(
-        self, kind: str, grant: Grant, launcher: Launcher | None = None, **other: int
-    ) -> Process:
+    def _spawn(self, kind: str, grant: Grant, launcher: Launcher | None = None, **other: int) -> Process:
         names = ("engine_mb", "threads", "output_bytes")
         settings = {name: getattr(self._limits, name) for name in names} | other
         return (launcher or self._launcher).spawn(kind, grant, settings)

@@ -46,4 +46,6 @@ def _rows(work: Work, path: Path) -> int:
 
 
 def _reason(error: duckdb.Error) -> str:
-    return str(error).split("\n")[0].partition(": ")[2].split(" file ")[0].strip()[:200] or "it cannot be read"
+    return (
+        str(error).split("\n")[0].partition(": ")[2].split(" file ")[0].strip()[:200] or "it cannot be read"
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from sandbox.engine import literal, quoted
+from sandbox.engine import literal
 from sandbox.reading.chosen import chosen_readings
 from sandbox.reading.options import TYPES, ReadOptions
 from sandbox.reading.readings import Reading, candidates, is_missing, likeliest, missing
@@ -26,7 +26,7 @@ class Column:
 
     name: str
     text: str
-    """SQL of its text."""
+    """SQL of its text; NULL where it is empty."""
     left: list[Reading] = field(default_factory=list)
     """Readings that may still fit, best first."""
     reading: Reading | None = None
@@ -34,6 +34,8 @@ class Column:
     """Words that stand for missing as they are written, with how many times."""
     nearest: tuple[Reading, int, int] | None = None
     """Of a column that stays text: what most values fit, how many do not, and how many there are."""
+    zeros: bool = False
+    """Whether it stays text because numbers in it begin with a zero."""
     chosen: str | None = None
     """The type that a person wants."""
     misfits: int = 0
@@ -50,17 +52,21 @@ class Column:
     @property
     def doubtful(self) -> bool:
         """Whether all rows should decide: nearly all of the sample would have another type."""
-        return self.nearest is not None and self.nearest[1] < (1 - NEARLY) * self.nearest[2]
+        return (
+            not self.zeros and self.nearest is not None and self.nearest[1] < (1 - NEARLY) * self.nearest[2]
+        )
 
     def value(self) -> str:
         """SQL of the value; one that does not fit ends the query, unless the person chose the type."""
         if self.reading is None:
-            return f"nullif({self.text}, '')"
+            return self.text
         if self.chosen:
             return f"CAST({self.reading.sql(self.text, 'NULL', missing(self.text))} AS {self.type})"
         known = f"trim({self.text}) IN ({', '.join(literal(word) for word, _ in self.words)})"
         otherwise = f"error({literal(MISFIT)})"
-        return f"CAST({self.reading.sql(self.text, otherwise, known if self.words else 'NULL')} AS {self.type})"
+        return (
+            f"CAST({self.reading.sql(self.text, otherwise, known if self.words else 'NULL')} AS {self.type})"
+        )
 
 
 def decide(
@@ -112,7 +118,9 @@ def _first_thoughts(
     sample = connection.execute(f"SELECT {listed} FROM {probe} LIMIT {limit}").fetchall()
     wanted = {name.lower(): kind for name, kind in options.types.items()}
     for index, column in enumerate(columns):
-        values = [row[index].strip() for row in sample if row[index] is not None and not is_missing(row[index])]
+        values = [
+            row[index].strip() for row in sample if row[index] is not None and not is_missing(row[index])
+        ]
         if not values:
             rows = connection.execute(
                 f"SELECT trim({column.text}) AS v FROM {probe}"
@@ -237,14 +245,12 @@ def _describe(connection: duckdb.DuckDBPyConnection, relation: str, column: Colu
         where = f"{column.reading.verdict(column.text)} = 2"
         listed = ", ".join(map(repr, _examples(connection, relation, column, where, EXAMPLES)))
         column.notes.append(
-            f"{column.misfits:,} value(s) of {column.name!r} are no {column.chosen} and became missing, such as"
-            f" {listed}."
+            f"{column.misfits:,} value(s) of {column.name!r} are no {column.chosen} and became missing,"
+            f" such as {listed}."
         )
 
 
-def describe_mixed(
-    connection: duckdb.DuckDBPyConnection, relation: str, column: Column, exact: bool
-) -> None:
+def describe_mixed(connection: duckdb.DuckDBPyConnection, relation: str, column: Column, exact: bool) -> None:
     """Says of a column that stays text when most of its values are of another type."""
     if column.nearest is None or column.chosen:
         return
@@ -258,7 +264,10 @@ def describe_mixed(
     misfit = f"{reading.verdict(column.text)} = 2"
     examples = _examples(connection, relation, column, misfit, EXAMPLES)
     zeros = f"regexp_full_match(trim({column.text}), '0[0-9]+')"
-    if reading.type == "BIGINT" and not _examples(connection, relation, column, f"{misfit} AND NOT {zeros}", 1):
+    if reading.type == "BIGINT" and not _examples(
+        connection, relation, column, f"{misfit} AND NOT {zeros}", 1
+    ):
+        column.zeros = True
         column.notes.append(
             f"Values of {column.name!r} such as {examples[0]} begin with a zero, so all of them stay text."
         )

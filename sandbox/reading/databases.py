@@ -90,7 +90,9 @@ def _sqlite_columns(
             kind, value = "string", f"CAST({value} AS TEXT)"
         if numbers and text:
             few, what = min((numbers, "numbers"), (text, "text"))
-            notes.append(f"{name!r} is mixed and stays text: {few:,} of {numbers + text:,} values are {what}.")
+            notes.append(
+                f"{name!r} is mixed and stays text: {few:,} of {numbers + text:,} values are {what}."
+            )
         columns.append((name, kind, value))
     return columns, notes
 
@@ -102,7 +104,9 @@ def _sqlite(path: Path) -> Iterator[sqlite3.Connection]:
             connection.text_factory = lambda data: data.decode("utf-8", "replace")
             yield connection
     except sqlite3.Error as error:
-        raise Unreadable(f"The SQLite database cannot be read ({error}). Copy it again when nothing writes it.")
+        raise Unreadable(
+            f"The SQLite database cannot be read ({error}). Copy it again when nothing writes it."
+        ) from None
 
 
 def duckdb_parts(work: Work, path: Path, options: ReadOptions) -> list[Part]:
@@ -147,7 +151,9 @@ def _attach(work: Work, path: Path) -> None:
         work.connection.execute(f"ATTACH {literal(str(path))} AS source (READ_ONLY)")
     except duckdb.Error as error:
         if "encrypt" in str(error).lower():
-            raise Unreadable("The database is encrypted. Export its tables as Parquet and upload those.") from None
+            raise Unreadable(
+                "The database is encrypted. Export its tables as Parquet and upload those."
+            ) from None
         raise Unreadable(VERSION.format(duckdb.__version__)) from None
 
 
@@ -156,5 +162,3 @@ def _with_rows(found: list[Part]) -> list[Part]:
     if not filled:
         raise Unreadable(NO_TABLES)
     return filled
-
-

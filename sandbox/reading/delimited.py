@@ -7,6 +7,7 @@ that cannot be read is left out, counted and kept apart, and never cut to fit.
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
 import duckdb
 
 from sandbox.engine import literal, quoted
@@ -96,8 +97,8 @@ class Source:
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in found.names)
         quote = "" if self.unquoted else found.quote
         return (
-            f"read_csv({literal(str(self.path))}, auto_detect = false, columns = {{{columns}}}, header = false,"
-            f" delim = {literal(found.delimiter)}, quote = {literal(quote)}, escape = {literal(quote)},"
+            f"read_csv({literal(str(self.path))}, auto_detect = false, columns = {{{columns}}},"
+            f" header = false, delim = {literal(found.delimiter)}, quote = {literal(quote)}, escape = {literal(quote)},"
             f" skip = {found.lines}, null_padding = {str(self.padded).lower()},"
             f" parallel = {str(not self.padded).lower()}, store_rejects = true, rejects_limit = 0,"
             f" max_line_size = {self.line_bytes})"
@@ -106,10 +107,14 @@ class Source:
     @property
     def texts(self) -> dict[str, str]:
         """SQL of each column's text."""
-        return {name: _unwrapped(quoted(name)) if self.unquoted else quoted(name) for name in self.dialect.names}
+        return {
+            name: _unwrapped(quoted(name)) if self.unquoted else quoted(name) for name in self.dialect.names
+        }
 
 
-def glance(path: Path, options: ReadOptions, written_in: str, code: str = "utf-8", *, whole: bool = True) -> Dialect:
+def glance(
+    path: Path, options: ReadOptions, written_in: str, code: str = "utf-8", *, whole: bool = True
+) -> Dialect:
     """The dialect of a file in the encoding `code`, by as much of its beginning as has some rows.
 
     `written_in` is what the notes say. Raises Unreadable.
@@ -234,7 +239,8 @@ def _judge(source: Source) -> list[Reject]:
     connection = source.work.connection
     found = connection.execute(
         "SELECT kind, count(*), sum(lines) FROM (SELECT line_byte_position, min(error_type::VARCHAR) AS kind,"
-        " any_value(len(csv_line) - len(replace(rtrim(csv_line, chr(10) || chr(13)), chr(10), ''))) + 1 AS lines"
+        " any_value(len(csv_line) - len(replace(rtrim(csv_line, chr(10) || chr(13)), chr(10), ''))) + 1"
+        " AS lines"
         " FROM reject_errors GROUP BY line_byte_position) GROUP BY kind ORDER BY kind"
     ).fetchall()
     rejects = [Reject(kind, rows, lines or rows) for kind, rows, lines in found]
@@ -257,7 +263,9 @@ def _judge(source: Source) -> list[Reject]:
         if not _keeps_more_unquoted(source):
             return rejects
         source.unquoted = True
-        source.notes.append("Quotation marks in the file are broken, so they were read as ordinary characters.")
+        source.notes.append(
+            "Quotation marks in the file are broken, so they were read as ordinary characters."
+        )
     else:
         return rejects
     _forget_rejects(connection)
@@ -294,7 +302,7 @@ def _cut_last(source: Source, count: int) -> None:
 
 def _count_mixed(source: Source, target: Path, column: Column) -> None:
     """Counts on all rows what a sample said of a column that stays text."""
-    if column.reading is not None or column.nearest is None or column.chosen:
+    if column.reading is not None or column.nearest is None or column.chosen or column.zeros:
         return
     column.notes.clear()
     text = quoted(column.name)
@@ -345,8 +353,8 @@ def _write_rejects(work: Work, target: Path) -> list[tuple[int, str]]:
 def _unwrapped(text: str) -> str:
     """SQL that takes the quotes off a field that is quoted whole."""
     return (
-        f"CASE WHEN regexp_full_match({text}, '\"(?s:.*)\"') AND len({text}) > 1"
-        f" THEN replace(substr({text}, 2, len({text}) - 2), '\"\"', '\"') ELSE {text} END"
+        f"nullif(CASE WHEN regexp_full_match({text}, '\"(?s:.*)\"') AND len({text}) > 1"
+        f" THEN replace(substr({text}, 2, len({text}) - 2), '\"\"', '\"') ELSE {text} END, '')"
     )
 
 

@@ -156,7 +156,9 @@ def _notes(found: Dialect, options: ReadOptions) -> list[str]:
     if found.skip and options.skip is None:
         notes.append(f"{found.skip} line(s) before the table were skipped.")
     if found.header_rows > 1:
-        notes.append(f"The first {found.header_rows} rows name the columns; their parts are joined into names.")
+        notes.append(
+            f"The first {found.header_rows} rows name the columns; their parts are joined into names."
+        )
     if not found.header_rows:
         notes.append("There is no header line; columns are called column_1, column_2 and so on.")
         return notes

@@ -70,7 +70,8 @@ def _written(
     sample = "-1" if work.limit is None else "20480"
     relation = (
         f"read_json({literal(str(path))}, format = '{form}', records = true, sample_size = {sample},"
-        f" maximum_object_size = {OBJECT_BYTES}, dateformat = '%Y-%m-%d', timestampformat = '%Y-%m-%d %H:%M:%S')"
+        f" maximum_object_size = {OBJECT_BYTES}, dateformat = '%Y-%m-%d',"
+        " timestampformat = '%Y-%m-%d %H:%M:%S')"
     )
     return convert_relation(work, relation, target, options, readings=MOMENTS, notes=notes, rejected=rejected)
 
@@ -117,7 +118,9 @@ def _records(data: Any, notes: list[str]) -> Iterator[Any]:
         yield from lists[key]
         return
     columns = list(data.values())
-    if columns and all(isinstance(column, dict) and all(key.isdigit() for key in column) for column in columns):
+    if columns and all(
+        isinstance(column, dict) and all(key.isdigit() for key in column) for column in columns
+    ):
         keys = list(dict.fromkeys(key for column in columns for key in column))
         yield from ({name: data[name].get(key) for name in data} for key in keys)
         return

@@ -91,7 +91,7 @@ def head_text(path: Path, encoding: str, size: int = HEAD_BYTES) -> str:
 def rewrite(
     source: Path, target: Path, encoding: str, told: Callable[[float], None], limit: int | None = None
 ) -> int:
-    """Writes UTF-8 with line feeds only, without mark and NULs; returns how many characters did not decode."""
+    """Writes UTF-8 with line feeds, without mark and NULs; returns how many characters did not decode."""
     size, decoder, lost, held = source.stat().st_size, _decoder(encoding), 0, ""
     with source.open("rb") as incoming, target.open("w", encoding="utf-8", newline="") as outgoing:
         while piece := incoming.read(PIECE):

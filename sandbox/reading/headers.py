@@ -15,8 +15,7 @@ NUMBER = re.compile(r"\s*[-+(]?[$€£¥]?\s*(\d+([.,' \u00a0]\d+)*|[.,]\d+)([eE
 DATE_LIKE = re.compile(r"\s*(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})([ T].*)?")
 YEAR = re.compile(r"(19|20)\d\d(\.0)?")
 TOTAL = re.compile(
-    r"\s*(grand |sub)?(total|totals|sum|summe|gesamt|gesamtsumme|insgesamt|somme|totale|totaal|suma|итого|всего)"
-    r"\b.*",
+    r"\s*(grand |sub)?(total|totals|sum|summe|gesamt|gesamtsumme|insgesamt|somme|totale|totaal|suma)\b.*",
     re.IGNORECASE,
 )
 TITLE_ROWS = 20
@@ -75,7 +74,9 @@ def header_rows(grid: Sequence[Row]) -> int:
     if not _names_columns(grid[0], grid[1 : BODY_ROWS + 1]):
         return 0
     count = 1
-    while count < min(HEADER_ROWS, len(grid) - 1) and _goes_on(grid[count - 1], grid[count], grid[count + 1 :]):
+    while count < min(HEADER_ROWS, len(grid) - 1) and _goes_on(
+        grid[count - 1], grid[count], grid[count + 1 :]
+    ):
         count += 1
     return count
 
@@ -124,8 +125,8 @@ def totals_note(last: Row) -> list[str]:
     if not TOTAL.fullmatch(first):
         return []
     return [
-        f"The last row begins with {first[:40]!r} and looks like a total. It is kept as a row; leave out 1 row at"
-        " the end if it is none."
+        f"The last row begins with {first[:40]!r} and looks like a total. It is kept as a row;"
+        " leave out 1 row at the end if it is none."
     ]
 
 

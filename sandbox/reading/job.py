@@ -1,4 +1,4 @@
-"""The four things that are asked about a file: what is in it, its first rows, rows from all over it, all of it."""
+"""What is asked about a file: what is in it, its first rows, rows from all over it, all of it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +74,13 @@ def look(work: Work, source: Path, name: str, options: ReadOptions) -> list[Part
             continue
         several = len(parts) > 1
         found += [
-            Part(part.options, f"{member} {part.name}" if several else member, part.notes, part.rows, part.hidden)
+            Part(
+                part.options,
+                f"{member} {part.name}" if several else member,
+                part.notes,
+                part.rows,
+                part.hidden,
+            )
             for part in parts
         ]
     if not found:
@@ -182,7 +188,9 @@ def _kind(path: Path, name: str, options: ReadOptions) -> str:
 
 
 def _first(work: Work, target: Path, written: Written) -> list[list[str | None]]:
-    cells = ", ".join(f"left(CAST(#{index} AS VARCHAR), {CELL})" for index in range(1, len(written.columns) + 1))
+    cells = ", ".join(
+        f"left(CAST(#{index} AS VARCHAR), {CELL})" for index in range(1, len(written.columns) + 1)
+    )
     return [list(row) for row in work.query(f"SELECT {cells} FROM read_parquet({literal(str(target))})")]
 
 
@@ -192,6 +200,8 @@ def _checked(options: ReadOptions) -> ReadOptions:
     wrong = [kind for kind in options.types.values() if kind not in TYPES]
     if wrong:
         raise Unreadable(f"There is no type {wrong[0]!r}. Choose one of: {', '.join(TYPES)}.")
-    if any(value is not None and value < 0 for value in (options.skip, options.header_rows, options.skip_last)):
+    if any(
+        value is not None and value < 0 for value in (options.skip, options.header_rows, options.skip_last)
+    ):
         raise Unreadable("Numbers of lines cannot be negative.")
     return options

@@ -86,7 +86,9 @@ def _zip_kind(path: Path) -> str:
                 if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
                     return "excel"
             if "word/document.xml" in names or "ppt/presentation.xml" in names:
-                raise Unreadable("This is a document, no table. Copy its table into a sheet, and upload that.")
+                raise Unreadable(
+                    "This is a document, no table. Copy its table into a sheet, and upload that."
+                )
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError):
         # Said when it is unpacked.
         return "zip"

@@ -44,9 +44,9 @@ FAST_NUMBER = (
     " AND (({v} >= '1' AND {v} < ':') OR starts_with({v}, '0{mark}') OR {v} = '0'"
     " OR (starts_with({v}, '-') AND (NOT starts_with({v}, '-0') OR starts_with({v}, '-0{mark}'))))"
 )
-FAST_DATE = "{t} IS NOT NULL AND strlen({v}) = 10 AND {v}[5] = '-'"
-FAST_MOMENT = "{t} IS NOT NULL AND strlen({v}) = 19 AND {v}[5] = '-' AND {v}[17] = ':'"
-FAST_ZONED = "{t} IS NOT NULL AND strlen({v}) = 20 AND {v}[5] = '-' AND ends_with({v}, 'Z')"
+FAST_DATE = "{t} IS NOT NULL AND strlen({v}) = 10"
+FAST_MOMENT = "{t} IS NOT NULL AND strlen({v}) = 19 AND {v}[17] = ':'"
+FAST_ZONED = "{t} IS NOT NULL AND strlen({v}) = 20 AND ends_with({v}, 'Z')"
 FAST_BOOLEAN = "{v} IN ('true', 'false', 'True', 'False', 'TRUE', 'FALSE')"
 
 
@@ -75,7 +75,7 @@ class Reading:
         return self._case(text, self.value, "NULL", known, otherwise)
 
     def verdict(self, text: str) -> str:
-        """SQL of how a value of the column `text` fits: 0 it does, 1 a word for missing, 2 not; NULL: empty."""
+        """SQL of how a value of the column `text` fits: 0 well, 1 a word for missing, 2 not; NULL: empty."""
         return self._case(text, "0", "NULL", "NULL", f"CASE WHEN {missing(text)} THEN 1 ELSE 2 END")
 
     def _case(self, text: str, result: str, empty: str, known: str, otherwise: str) -> str:
@@ -133,9 +133,7 @@ def readings(decimals: Sequence[str], sign: str = "", thousands: str | None = No
     for separator in "/.":
         shape = rf"[12]\d{{3}}{_escaped(separator)}\d{{1,2}}{_escaped(separator)}\d{{1,2}}"
         yield _date(shape, separator.join(("%Y", "%m", "%d")), "")
-    yield Reading(
-        "TIMESTAMP", rf"{ISO_DAY}(?:[T ]{CLOCK})?", "TRY_CAST({v} AS TIMESTAMP)", fast=FAST_MOMENT
-    )
+    yield Reading("TIMESTAMP", rf"{ISO_DAY}(?:[T ]{CLOCK})?", "TRY_CAST({v} AS TIMESTAMP)", fast=FAST_MOMENT)
     yield Reading(
         "TIMESTAMP",
         rf"{ISO_DAY}[T ]{CLOCK}(?:Z|[+-]\d{{2}}(?::?\d{{2}})?)",
@@ -151,7 +149,7 @@ def readings(decimals: Sequence[str], sign: str = "", thousands: str | None = No
 
 def _numbers(decimal: str, sign: str, thousands: str | None) -> Iterator[Reading]:
     mark = _escaped(decimal)
-    groups = r"[,'’]" if decimal == "." else r"[.'’]"
+    groups = f"[{',' if decimal == '.' else '.'}'\u2019]"
     signed = rf"(?:-?{WHOLE}|\+(?:0|[1-9]\d{{0,5}}))"
     plain = rf"(?:{signed}(?:{mark}\d*)?|[-+]?{mark}\d+)(?:[eE][-+]?\d{{1,3}})?|[-+]?[Ii]nf(?:inity)?"
     spaced = rf"[1-9]\d{{0,2}}(?:[{SPACES}]\d{{3}})+{mark}\d+"

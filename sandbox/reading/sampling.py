@@ -1,4 +1,4 @@
-"""Pieces of a large text file that stand for all of it: its beginning, and chunks from all over, cut at line ends."""
+"""Pieces of a large text file that stand for all of it: its beginning, and chunks from all over."""
 
 import os
 import random
@@ -57,7 +57,7 @@ def last_lines(path: Path, count: int) -> tuple[int, list[bytes]]:
 
 
 def drop_cut_line(path: Path) -> int:
-    """Takes off the end of a file what may be half of a line; returns how many lines its last megabyte has."""
+    """Takes off the end what may be half of a line; returns how many lines the last megabyte has."""
     with path.open("rb+") as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - TAIL)

@@ -6,7 +6,6 @@ Formulas are read as the values that were stored with them.
 from pathlib import Path
 from typing import Any
 
-from sandbox.engine import quoted
 from sandbox.errors import Unreadable
 from sandbox.reading.headers import Header, find_header, totals_note
 from sandbox.reading.kinds import PASSWORD
@@ -43,7 +42,9 @@ def convert(work: Work, path: Path, options: ReadOptions, target: Path) -> Writt
     reader = _open(path)
     name = options.part or parts(path, options)[0].name
     if name not in reader.sheet_names:
-        raise Unreadable(f"There is no sheet {name!r}. There are: {', '.join(map(repr, reader.sheet_names))}.")
+        raise Unreadable(
+            f"There is no sheet {name!r}. There are: {', '.join(map(repr, reader.sheet_names))}."
+        )
     work.say(0.1, f"Reading the sheet {name}")
     sheet = _sheet(reader, name, None)
     if sheet is None or not sheet.total_height:
@@ -54,10 +55,14 @@ def convert(work: Work, path: Path, options: ReadOptions, target: Path) -> Writt
     body = table.slice(first, table.num_rows - first - (options.skip_last or 0))
     if table.num_rows - first - (options.skip_last or 0) <= 0:
         raise Unreadable(f"The sheet {name!r} has a header and no rows.")
-    return _written(work, body, header, options.but(format="excel", part=name), target, sheet.visible != "visible")
+    return _written(
+        work, body, header, options.but(format="excel", part=name), target, sheet.visible != "visible"
+    )
 
 
-def _written(work: Work, body: Any, header: Header, options: ReadOptions, target: Path, hidden: bool) -> Written:
+def _written(
+    work: Work, body: Any, header: Header, options: ReadOptions, target: Path, hidden: bool
+) -> Written:
     names = [f"c{index}" for index in range(body.num_columns)]
     work.connection.register("sheet", body.rename_columns(names))
     kept, originals = [], []
@@ -68,7 +73,9 @@ def _written(work: Work, body: Any, header: Header, options: ReadOptions, target
             kept.append(_text(name, *counts[index]))
             originals.append(padded[index])
     filled = " OR ".join(f"{name} IS NOT NULL" for name in names)
-    work.connection.execute(f"CREATE OR REPLACE TABLE plain AS SELECT {', '.join(kept)} FROM sheet WHERE {filled}")
+    work.connection.execute(
+        f"CREATE OR REPLACE TABLE plain AS SELECT {', '.join(kept)} FROM sheet WHERE {filled}"
+    )
     work.connection.unregister("sheet")
     ((rows,),) = work.query("SELECT count(*) FROM plain")
     notes = _notes(header, options, hidden, len(names) - len(kept), body.num_rows - rows)
@@ -92,7 +99,7 @@ def _counts(work: Work, names: list[str]) -> list[tuple[int, bool]]:
 
 
 def _text(name: str, filled: int, midnights: bool) -> str:
-    return f"left({name}, -{len(MIDNIGHT)}) AS {name}" if midnights else quoted(name)
+    return f"left({name}, -{len(MIDNIGHT)}) AS {name}" if midnights else f"nullif({name}, '') AS {name}"
 
 
 def _notes(header: Header, options: ReadOptions, hidden: bool, columns: int, rows: int) -> list[str]:

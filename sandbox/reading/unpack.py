@@ -58,7 +58,9 @@ def members(path: Path) -> tuple[list[str], list[str]]:
     nested = [info.filename for info in found if info.filename.lower().endswith(ARCHIVES)]
     if len(nested) == len(found):
         raise Unreadable(NESTED.format(nested[0]))
-    notes = [f"Archives inside the archive are not read: {', '.join(map(repr, nested[:5]))}."] if nested else []
+    notes = (
+        [f"Archives inside the archive are not read: {', '.join(map(repr, nested[:5]))}."] if nested else []
+    )
     return [info.filename for info in found if info.filename not in nested], notes
 
 
@@ -76,7 +78,9 @@ def unpack_zip(path: Path, member: str, target: Path, told: Told, limit: int | N
         with archive.open(info) as incoming:
             pieces = iter(lambda: incoming.read(PIECE), b"")
             packed = path.stat().st_size
-            return _write(pieces, target, packed, limit, lambda written: told(written / (info.file_size or 1)))
+            return _write(
+                pieces, target, packed, limit, lambda written: told(written / (info.file_size or 1))
+            )
 
 
 def unpack_gzip(path: Path, target: Path, told: Told, limit: int | None = None) -> bool:
@@ -130,4 +134,6 @@ def room(target: Path, size: int) -> None:
 
 def _is_litter(name: str) -> bool:
     parts = name.replace("\\", "/").split("/")
-    return "__MACOSX" in parts or parts[-1].startswith(".") or parts[-1].lower() in ("thumbs.db", "desktop.ini")
+    return (
+        "__MACOSX" in parts or parts[-1].startswith(".") or parts[-1].lower() in ("thumbs.db", "desktop.ini")
+    )
