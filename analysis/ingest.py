@@ -33,8 +33,10 @@ __all__ = [
     "convert", "ingest", "ingest_all", "look", "preview", "sample", "table_name",
 ]  # fmt: skip
 MAX_NAME = 40
-ENDINGS = (".gz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".parquet",
-           ".json", ".jsonl", ".ndjson", ".sqlite", ".sqlite3", ".db", ".duckdb", ".pq", ".tab", ".psv")  # fmt: skip
+ENDINGS = (
+    ".gz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".parquet", ".json",
+    ".jsonl", ".ndjson", ".sqlite", ".sqlite3", ".db", ".duckdb", ".pq", ".tab", ".psv",
+)  # fmt: skip
 
 
 def ingest(

@@ -27,7 +27,9 @@ def convert(work: Work, path: Path, options: ReadOptions, target: Path) -> Writt
     work.connection.execute("SET disabled_optimizers = 'statistics_propagation'")
     try:
         relation = f"read_parquet({literal(str(path))})"
-        written = convert_relation(work, relation, target, options.but(format="parquet"))
+        written = convert_relation(
+            work, relation, target, options.but(format="parquet"), originals=_names(work, path)
+        )
     except duckdb.Error as error:
         raise Unreadable(DAMAGED.format(_reason(error))) from None
     if work.limit is not None:
@@ -43,6 +45,12 @@ def _rows(work: Work, path: Path) -> int:
     except duckdb.Error as error:
         raise Unreadable(DAMAGED.format(_reason(error))) from None
     return int(found[0][0])
+
+
+def _names(work: Work, path: Path) -> list[str] | None:
+    """Names as they stand in the file, which DuckDB makes unique; None where columns have columns inside."""
+    rows = work.query(f"SELECT name, num_children FROM parquet_schema({literal(str(path))})")
+    return [name for name, _ in rows[1:]] if len(rows) - 1 == rows[0][1] else None
 
 
 def _reason(error: duckdb.Error) -> str:

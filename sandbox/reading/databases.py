@@ -113,9 +113,10 @@ def duckdb_parts(work: Work, path: Path, options: ReadOptions) -> list[Part]:
     """Every table and view with rows. Raises Unreadable."""
     _attach(work, path)
     names = work.query(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'source'"
-        " UNION ALL SELECT schema_name, view_name FROM duckdb_views()"
-        " WHERE database_name = 'source' AND NOT internal"
+        "SELECT schema, name FROM (SELECT schema_name AS schema, table_name AS name, 0 AS kind,"
+        " table_oid AS n FROM duckdb_tables() WHERE database_name = 'source' UNION ALL"
+        " SELECT schema_name, view_name, 1, view_oid FROM duckdb_views()"
+        " WHERE database_name = 'source' AND NOT internal) ORDER BY kind, n"
     )
     found = []
     for schema, table in names:

@@ -17,7 +17,7 @@ from sandbox.reading.columns import MISFIT, Column, decide, describe_mixed
 from sandbox.reading.dialect import Dialect, detect, parse
 from sandbox.reading.headers import totals_note
 from sandbox.reading.options import ReadOptions
-from sandbox.reading.sampling import cut_at, last_lines, write_sample
+from sandbox.reading.sampling import cut_at, has_long_lines, last_lines, write_sample
 from sandbox.reading.writing import Work, Written, require_rows, write
 
 WHOLE_BYTES = 16 * 1024 * 1024
@@ -81,6 +81,9 @@ class Source:
             if self.encoding != "utf-8" or b"\x00" in head or _has_mixed_ends(head):
                 self.rewrite(self.encoding)
         self.dialect = glance(self.path, self.options, self.encoding, whole=not self.work.cut)
+        # Read in parallel, DuckDB drops a row that is longer than its buffers, and does not say so.
+        if self.dialect.multiline or has_long_lines(self.path, LINE_BYTES):
+            self.line_bytes = LONG_LINE_BYTES
 
     def rewrite(self, name: str) -> None:
         """A copy in UTF-8 with plain line ends. Raises Unreadable when nothing would be left."""
@@ -98,8 +101,8 @@ class Source:
         quote = "" if self.unquoted else found.quote
         return (
             f"read_csv({literal(str(self.path))}, auto_detect = false, columns = {{{columns}}},"
-            f" header = false, delim = {literal(found.delimiter)}, quote = {literal(quote)}, escape = {literal(quote)},"
-            f" skip = {found.lines}, null_padding = {str(self.padded).lower()},"
+            f" header = false, delim = {literal(found.delimiter)}, quote = {literal(quote)},"
+            f" escape = {literal(quote)}, skip = {found.lines}, null_padding = {str(self.padded).lower()},"
             f" parallel = {str(not self.padded).lower()}, store_rejects = true, rejects_limit = 0,"
             f" max_line_size = {self.line_bytes})"
         )
@@ -209,6 +212,10 @@ def _foretold(source: Source) -> list[Column]:
     few.path = rows
     connection = source.work.connection
     connection.execute(f"CREATE OR REPLACE TABLE few AS SELECT * FROM {few.reader}")
+    short = f"SELECT 1 FROM reject_errors WHERE error_type = '{TOO_FEW}' LIMIT 1"
+    if not source.padded and connection.execute(short).fetchone():
+        source.padded = True
+        source.notes.append("Some rows have fewer fields than the header; the missing ones are empty.")
     _forget_rejects(connection)
     columns = _decide(source, "few", exact=False)
     known = {column.name for column in columns if not column.chosen and not column.doubtful}

@@ -60,9 +60,10 @@ def title_rows(grid: Sequence[Row]) -> int:
     if not widths:
         return next((index for index, count in enumerate(counts) if count), 0)
     width = widths.most_common(1)[0][0]
+    full = max(2, width - 1)
     for index, count in enumerate(counts[:TITLE_ROWS]):
-        group_row = count > 1 and index + 1 < len(counts) and counts[index + 1] >= max(2, width - 1)
-        if count >= max(2, width - 1) or (count > 1 and index == 0) or group_row:
+        begins = index == 0 and count > 1 and 2 * count >= width
+        if count >= full or begins or _is_group_row(grid[index : index + HEADER_ROWS], full):
             return index
     return 0
 
@@ -160,6 +161,15 @@ def _goes_on(above: Row, row: Row, body: Sequence[Row]) -> bool:
         return bool(valued) and (_has_gap(above, row) or len(valued) == len(columns) > 1)
     years = [cell for cell in cells if YEAR.fullmatch(cell.strip())]
     return len(years) > 1 and _has_gap(above, row)
+
+
+def _is_group_row(rows: Sequence[Row], full: int) -> bool:
+    """Whether the first row has gaps between its cells that the rows below fill: names that span columns."""
+    filled = [{index for index, cell in enumerate(row) if cell.strip()} for row in rows]
+    first = filled[0]
+    if len(first) < 2 or max(first) - min(first) + 1 == len(first):
+        return False
+    return any(below and len(first | below) >= full and below - first for below in filled[1:2])
 
 
 def _has_gap(above: Row, row: Row) -> bool:

@@ -167,7 +167,7 @@ def _numbers(decimal: str, sign: str, thousands: str | None) -> Iterator[Reading
         fast += " AND NOT contains({v}, '.')"
     yield Reading("DOUBLE", plain, simple, comma, fast=fast)
     yield Reading(
-        "DOUBLE", rf"[-+]?{grouped}", number,
+        "DOUBLE", rf"-?{grouped}", number,
         "Numbers with thousands separators in {column} such as {example} were read as numbers.",
     )  # fmt: skip
     if sign:

@@ -1,5 +1,6 @@
 """Pieces of a large text file that stand for all of it: its beginning, and chunks from all over."""
 
+import mmap
 import os
 import random
 from pathlib import Path
@@ -54,6 +55,20 @@ def last_lines(path: Path, count: int) -> tuple[int, list[bytes]]:
         stop = begin - 1
     found.reverse()
     return (found[0][0] if found else size), [line for _, line in found]
+
+
+def has_long_lines(path: Path, limit: int) -> bool:
+    """Whether a line has more than `limit` bytes; only looks at the ends of lines."""
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        place = 0
+        while len(content) - place > limit:
+            end = max(content.rfind(b"\n", place, place + limit), content.rfind(b"\r", place, place + 4096))
+            if end < 0:
+                return content.find(b"\r", place, place + limit) < 0
+            place = end + 1
+    return False
 
 
 def drop_cut_line(path: Path) -> int:

@@ -49,19 +49,19 @@ def convert(work: Work, path: Path, options: ReadOptions, target: Path) -> Writt
     sheet = _sheet(reader, name, None)
     if sheet is None or not sheet.total_height:
         raise Unreadable(f"The sheet {name!r} is empty.")
-    table = sheet.to_arrow()
+    table, errors = sheet.to_arrow_with_errors()
     header, _ = _header(_grid(table), options)
     first = header.skip + header.rows
     body = table.slice(first, table.num_rows - first - (options.skip_last or 0))
     if table.num_rows - first - (options.skip_last or 0) <= 0:
         raise Unreadable(f"The sheet {name!r} has a header and no rows.")
-    return _written(
-        work, body, header, options.but(format="excel", part=name), target, sheet.visible != "visible"
-    )
+    notes = [f"Read from the sheet {name!r}, which is hidden in the workbook."] * (sheet.visible != "visible")
+    notes += _error_note(errors.errors if errors else [])
+    return _written(work, body, header, options.but(format="excel", part=name), target, notes)
 
 
 def _written(
-    work: Work, body: Any, header: Header, options: ReadOptions, target: Path, hidden: bool
+    work: Work, body: Any, header: Header, options: ReadOptions, target: Path, notes: list[str]
 ) -> Written:
     names = [f"c{index}" for index in range(body.num_columns)]
     work.connection.register("sheet", body.rename_columns(names))
@@ -78,7 +78,7 @@ def _written(
     )
     work.connection.unregister("sheet")
     ((rows,),) = work.query("SELECT count(*) FROM plain")
-    notes = _notes(header, options, hidden, len(names) - len(kept), body.num_rows - rows)
+    notes += _notes(header, options, len(names) - len(kept), body.num_rows - rows)
     if not options.skip_last:
         last = work.query(f"SELECT * FROM plain LIMIT 1 OFFSET {max(rows - 1, 0)}")
         notes += totals_note([str(cell or "") for cell in last[0]] if last else [])
@@ -102,8 +102,19 @@ def _text(name: str, filled: int, midnights: bool) -> str:
     return f"left({name}, -{len(MIDNIGHT)}) AS {name}" if midnights else f"nullif({name}, '') AS {name}"
 
 
-def _notes(header: Header, options: ReadOptions, hidden: bool, columns: int, rows: int) -> list[str]:
-    notes = [f"Read from the sheet {options.part!r}, which is hidden in the workbook."] if hidden else []
+def _error_note(errors: list[Any]) -> list[str]:
+    """What is said of cells that hold an error such as #N/A."""
+    if not errors:
+        return []
+    row, column = errors[0].position
+    return [
+        f"{len(errors):,} cell(s) hold an error such as #N/A and count as missing; the first is in row"
+        f" {row + 1}, column {column + 1}."
+    ]
+
+
+def _notes(header: Header, options: ReadOptions, columns: int, rows: int) -> list[str]:
+    notes = []
     if header.skip and options.skip is None:
         notes.append(f"{header.skip} row(s) before the table were skipped.")
     if header.rows > 1:
