@@ -72,6 +72,18 @@ class TooFew(AnalysisError):
     kind = "too_few_values"
 
 
+class NotComputable(AnalysisError):
+    """The data does not allow this analysis: perfect separation, no two different values in a group, …"""
+
+    kind = "not_computable"
+
+
+class UnknownModel(AnalysisError):
+    """No trained model of that name in this conversation, or its file is gone."""
+
+    kind = "unknown_model"
+
+
 class NoTable(AnalysisError):
     """The result has no table: a picture, a text or a file."""
 
