@@ -34,7 +34,7 @@ def pairs(
             "table": pd.DataFrame({"x": data.columns}),
             "problem": "No two columns have at least 4 rows in common in which both vary.",
         }
-    table = pd.DataFrame(rows)
+    table: Any = pd.DataFrame(rows)
     table["adjusted p"] = multipletests(table["p"].to_numpy(), method=correction)[1]
     order = np.lexsort((-table["r"].abs(), table["adjusted p"]))
     table = table.iloc[order].reset_index(drop=True)

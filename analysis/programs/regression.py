@@ -10,8 +10,11 @@ import statsmodels.api as sm
 from statsmodels.stats.diagnostic import het_breuschpagan
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 from statsmodels.stats.stattools import durbin_watson, jarque_bera
-from statsmodels.tools.sm_exceptions import ConvergenceWarning, HessianInversionWarning
-from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
+from statsmodels.tools.sm_exceptions import (
+    ConvergenceWarning,
+    HessianInversionWarning,
+    PerfectSeparationWarning,
+)
 
 LEVEL = 0.05
 MAX_LEVELS = 20
@@ -77,7 +80,9 @@ def regress(
         notes.append(f"Reference levels: {said}.")
     events = found.get("least_class", len(rows))
     if events < PER_TERM * len(terms.columns):
-        notes.append(f"{events} cases for {len(terms.columns)} terms: fewer than {PER_TERM} a term is little.")
+        notes.append(
+            f"{events} cases for {len(terms.columns)} terms: fewer than {PER_TERM} a term is little."
+        )
     ranked = table[table["term"] != "intercept"].sort_values("p", kind="stable")
     clearest = ranked.iloc[0]
     return {
@@ -117,7 +122,9 @@ def designed(frame: Any, reference: dict[str, str]) -> tuple[Any, dict[str, str]
 def twins(terms: Any) -> list[str]:
     """Terms that are exact sums of those before them: the rank does not grow with them."""
     scaled = (terms - terms.mean()) / terms.std()
-    matrix, found, kept = scaled.to_numpy(), [], []
+    matrix = scaled.to_numpy()
+    found: list[str] = []
+    kept: list[int] = []
     for place, name in enumerate(terms.columns):
         if np.linalg.matrix_rank(matrix[:, [*kept, place]], tol=1e-7 * len(matrix)) <= len(kept):
             found.append(str(name))
@@ -139,7 +146,8 @@ def linear(target: Any, design: Any) -> dict[str, Any]:
     if spread < LEVEL:
         fitted = sm.OLS(target.to_numpy(), design).fit(cov_type="HC3")
         notes.append(
-            f"The residuals spread unequally (Breusch-Pagan p = {spread:.3g}), so the errors are robust (HC3)."
+            f"The residuals spread unequally (Breusch-Pagan p = {spread:.3g}), so the errors are "
+            "robust (HC3)."
         )
     if shape < LEVEL:
         notes.append(f"The residuals are not normal (Jarque-Bera p = {shape:.3g}, skewness {skew:.2f}).")
@@ -211,7 +219,7 @@ def separated(event: Any, design: Any) -> str:
 def tabled(fitted: Any, design: Any) -> Any:
     """Coefficients with errors, p-values and 95% intervals."""
     interval = fitted.conf_int()
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "term": ["intercept", *design.columns[1:]],
             "coefficient": np.asarray(fitted.params), "std error": np.asarray(fitted.bse),
@@ -219,4 +227,3 @@ def tabled(fitted: Any, design: Any) -> Any:
             "low": np.asarray(interval)[:, 0], "high": np.asarray(interval)[:, 1],
         }
     )  # fmt: skip
-    return table

@@ -79,9 +79,7 @@ def test(
     return _normality(engine, selection, question, arguments)
 
 
-def _groups(
-    engine: Engine, selection: Selection, question: _Question, arguments: dict[str, Any]
-) -> Result:
+def _groups(engine: Engine, selection: Selection, question: _Question, arguments: dict[str, Any]) -> Result:
     measure, by = question.measure, question.by
     if by is None:
         raise UnknownOption(f"The test {question.kind} compares groups: name the column that holds them.")
@@ -137,9 +135,7 @@ def _rows(engine: Engine, selection: Selection, question: _Question, arguments: 
     )  # fmt: skip
 
 
-def _counts(
-    engine: Engine, selection: Selection, question: _Question, arguments: dict[str, Any]
-) -> Result:
+def _counts(engine: Engine, selection: Selection, question: _Question, arguments: dict[str, Any]) -> Result:
     first, second = question.measure, question.by or question.second
     if second is None:
         raise UnknownOption("A chi-square test needs two columns that hold groups.")

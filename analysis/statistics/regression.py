@@ -39,7 +39,8 @@ def regression(
     chosen = require_option(kind or _kind_of(goal), KINDS, "kind of regression")
     if chosen == "linear" and goal.kind not in ("integer", "number", "boolean"):
         raise UnknownOption(
-            f"{goal.name} holds {goal.kind} values. Linear regression needs numbers; for two groups use logistic.",
+            f"{goal.name} holds {goal.kind} values. Linear regression "
+            "needs numbers; for two groups use logistic.",
             ["logistic"],
         )
     selection = select(engine, dataset, where)
@@ -98,8 +99,8 @@ def _kind_of(goal: ColumnInfo) -> str:
 def _positive(goal: ColumnInfo, levels: list[str], asked: str) -> str:
     if len(levels) != 2:
         raise (ConstantColumn if len(levels) < 2 else UnknownOption)(
-            f"{goal.name} has {len(levels)} different values in the rows used; logistic regression explains two. "
-            "Filter to two of them, or use train_model."
+            f"{goal.name} has {len(levels)} different values in the rows used; logistic "
+            "regression explains two. Filter to two of them, or use train_model."
         )
     if not asked:
         return "true" if goal.kind == "boolean" else levels[0]

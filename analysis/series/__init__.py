@@ -1,0 +1,1 @@
+"""What happens over time: resampling, trend, seasons, forecasts and periods that stand out."""
