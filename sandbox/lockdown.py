@@ -35,6 +35,8 @@ SYSTEM = (
 # DuckDB ends the process when these are there and cannot be opened; a notebook has its engine open before it
 # is locked, and they name every process of the machine.
 CONTROL_GROUPS = ("/proc/self/cgroup", "/sys/fs/cgroup")
+# Where scikit-learn looks which libraries with threads are loaded; a notebook has that from the warm process.
+LIBRARIES = ("/proc/self/maps",)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def prepare() -> None:
 
 def rules(grant: Grant) -> list[tuple[Path, int]]:
     """Landlock's rules: paths with what may be done beneath them."""
-    system = SYSTEM if grant.forks else (*SYSTEM, *CONTROL_GROUPS)
+    system = SYSTEM if grant.forks else (*SYSTEM, *CONTROL_GROUPS, *LIBRARIES)
     found = [(Path(path), landlock.READING) for path in (*interpreter(), *system, *grant.read)]
     found.append((Path(os.devnull), landlock.READ_FILE | landlock.WRITE_FILE))
     if grant.write is not None:
