@@ -88,7 +88,7 @@ class Warm:
             self._serve_once(0)
         # k-means and nearest neighbours ask for these; later, what they are read from is refused.
         importlib.import_module("sklearn.utils.parallel")._get_threadpool_controller()
-        importlib.import_module("sklearn.utils._openmp_helpers")._openmp_effective_n_threads()
+        importlib.import_module("sklearn.utils._openmp_helpers")._CPU_COUNTS[True] = 1
         importlib.import_module("sandbox.notebook").warm()
         gc.collect()
         gc.freeze()
