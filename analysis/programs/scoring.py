@@ -24,7 +24,9 @@ def scores(truth: Any, predicted: Any, kind: str) -> dict[str, float]:
 
 def confusion(truth: Any, predicted: Any) -> Any:
     """Rows by true and predicted class."""
-    counted: Any = pd.crosstab(pd.Series(list(truth), name="true"), pd.Series(list(predicted), name="predicted"))
+    counted: Any = pd.crosstab(
+        pd.Series(list(truth), name="true"), pd.Series(list(predicted), name="predicted")
+    )
     return counted.stack().rename("rows").reset_index()
 
 
