@@ -24,11 +24,23 @@ from agents.gemini_code import code_as_text, gemini_code_agent
 from agents.models import choose_model
 from agents.settings import Settings
 from agents.tools.asking import find_values, query, rows, sql
+from agents.tools.driving import compare_periods, drivers
+from agents.tools.learning import (
+    anomalies,
+    cluster,
+    evaluate_model,
+    list_models,
+    predict,
+    principal_components,
+    train_model,
+)
 from agents.tools.looking import describe, distribution, missing, outliers, profile
 from agents.tools.programming import run_python
 from agents.tools.relating import compare, correlate, crosstab, trend
 from agents.tools.running import on_tool_error
+from agents.tools.series import forecast, odd_periods, resample, seasonality, trend_test
 from agents.tools.showing import show
+from agents.tools.testing import correlation_tests, regression, test
 from agents.turns import MODE_OF_TURN, ROOT
 from agents.workspace import workspace
 from storage.keys import SessionKey
@@ -38,6 +50,10 @@ PROMPTS = Path(__file__).parent / "prompts"
 ANALYSES: list[Callable[..., Any]] = [
     query, rows, find_values, sql, profile, missing, describe, distribution, outliers, correlate,
     compare, crosstab, trend,
+    test, regression, correlation_tests,
+    forecast, seasonality, trend_test, resample, odd_periods,
+    train_model, evaluate_model, predict, list_models, cluster, anomalies, principal_components,
+    drivers, compare_periods,
 ]  # fmt: skip
 DRAWING: list[Callable[..., Any]] = [show, query, find_values]
 

@@ -106,6 +106,7 @@ class Assistant:
     def delete_session(self, key: SessionKey) -> None:
         """Deletes the conversation, ends what runs in it, and removes what its code left."""
         self.store.conversations.delete(key)
+        self.store.models.delete(key)
         self.pool.forget(key.session_id)
 
     def set_mode(self, key: SessionKey, mode: str) -> None:

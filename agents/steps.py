@@ -19,8 +19,27 @@ NAMES = {
     "compare": "Comparing",
     "crosstab": "Crossing",
     "trend": "Following over time",
+    "test": "Testing",
+    "regression": "Regressing",
+    "correlation_tests": "Testing correlations",
+    "forecast": "Forecasting",
+    "seasonality": "Finding the seasons of",
+    "trend_test": "Testing the trend of",
+    "resample": "Resampling",
+    "odd_periods": "Looking for odd periods of",
+    "train_model": "Training a model of",
+    "evaluate_model": "Testing the model",
+    "predict": "Predicting with the model",
+    "list_models": "Listing the models",
+    "cluster": "Grouping",
+    "anomalies": "Looking for odd rows",
+    "principal_components": "Finding the main directions",
+    "drivers": "Looking where the change comes from in",
+    "compare_periods": "Comparing periods of",
     "gemini_code": "Running Python at Google",
 }
+
+OVER_TIME = ("forecast", "seasonality", "trend_test", "resample", "odd_periods", "drivers", "compare_periods")
 
 
 def label(tool: str, arguments: dict[str, Any]) -> str:
@@ -45,6 +64,10 @@ def label(tool: str, arguments: dict[str, Any]) -> str:
         return f"{words} {' and '.join(pair) or 'the number columns'}"
     if tool == "compare":
         return f"{words} {arguments.get('measure', '')}{_by(arguments.get('by'))}"
+    if tool in OVER_TIME:
+        return f"{words} {_measure(arguments)}"
+    if tool in ("test", "regression", "train_model"):
+        return f"{words} {arguments.get('measure') or arguments.get('target') or ''}"
     if tool == "crosstab":
         return f"{words} {arguments.get('rows', '')} with {arguments.get('columns', '')}"
     if tool == "find_values":

@@ -128,6 +128,7 @@ def duplicate_session(store: Store, run: Run, key: SessionKey) -> SessionKey:
         parent=key.session_id,
         expires_after=store.expires_after,
     )
+    store.models.copy(key, made)
     datasets = store.datasets.for_session(key)
     _attach(store, run, made, datasets, run(_read_artifacts(store.artifacts, key)))
     return made

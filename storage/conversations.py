@@ -116,6 +116,13 @@ class Conversations:
         row = self._database.read(find, user=key.user_id)
         return None if row is None else _conversation(row)
 
+    def keys(self) -> list[SessionKey]:
+        """Every session of every user, for those who clean up."""
+        rows = self._database.read(
+            lambda c: c.execute("SELECT app_name, user_id, id FROM adk_sessions").fetchall(), user=None
+        )
+        return [SessionKey(row["app_name"], row["user_id"], row["id"]) for row in rows]
+
     def ensure(self, key: SessionKey) -> None:
         """Makes the row of a session that a service of ADK's own keeps in memory."""
         now = time.time()

@@ -113,6 +113,10 @@ class Results:
         """All results of a session, oldest first."""
         return self._select(OF_SESSION, _values(key))
 
+    def models(self, key: SessionKey) -> list[Result]:
+        """The trained models of a session, oldest first."""
+        return self._select(f"{OF_SESSION} AND r.kind = 'model'", _values(key))
+
     def for_invocation(self, key: SessionKey, invocation_id: str) -> list[Result]:
         """The results of one turn, oldest first."""
         return self._select(

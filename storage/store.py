@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from storage.conversations import Conversations
 from storage.database import open_database
 from storage.datasets import Datasets
+from storage.models import Models
 from storage.results import Results
 from storage.session_states import SessionStates
 from storage.sweeper import Swept, sweep
@@ -46,6 +47,7 @@ class Store:
         self.turns = TurnRecords(self.database)
         self.results = Results(self.database)
         self.datasets = Datasets(self.database, home / "datasets")
+        self.models = Models(home / "models")
         self._lock = Lock()
 
     @cached_property
@@ -68,7 +70,9 @@ class Store:
 
     def sweep(self) -> Swept:
         """Expires and deletes what has to go."""
-        return sweep(self.database, self.home / "datasets")
+        swept = sweep(self.database, self.home / "datasets")
+        self.models.sweep(self.conversations.keys())
+        return swept
 
     @cached_property
     def artifacts(self) -> "BaseArtifactService":

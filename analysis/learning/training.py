@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import ibis
-
 from analysis.conditions import Condition, select
 from analysis.engine import Engine
 from analysis.errors import ConstantColumn, NotComputable, TooFew, UnknownOption, require_option
 from analysis.learning.columns import NUMBERS, choose_features, feature_of
 from analysis.measures import date_columns, is_identifier
-from analysis.programs import run_with_files
+from analysis.programs import run_with_files, sampled
 from storage.datasets import ColumnInfo
 from storage.keys import SessionKey
 from storage.models import Models
@@ -73,7 +71,7 @@ def train_model(
     if timed and not moments:
         raise UnknownOption("There is no date column to test by time.")
     time = moments[0].name if timed else ""
-    expression, sampled = learning_rows(selection.table, selection.rows, [goal, *columns, *moments[:timed]])
+    expression, said = learning_rows(selection.table, selection.rows, [goal, *columns, *moments[:timed]])
     files, result = run_with_files(
         engine, "training", "train", expression,
         {
@@ -86,7 +84,7 @@ def train_model(
             "target": target, "features": list(features), "kind": kind, "algorithm": algorithm,
             "by_time": by_time, "dataset": data.name, "where": list(where),
         },
-        datasets=[data], rows_used=known, kind="model", notes=[*notes, *sampled],
+        datasets=[data], rows_used=known, kind="model", notes=[*notes, *said],
     )  # fmt: skip
     return _kept(result, models, key, files, columns, goal)
 
@@ -117,8 +115,6 @@ def _kept(
 
 def learning_rows(table: Any, rows: int, columns: Sequence[ColumnInfo]) -> tuple[Any, list[str]]:
     """The columns of at most 250,000 rows, in the order of the table, as models read them."""
-    from analysis.programs import sampled
-
     picked, notes = sampled(table, rows, LOADED_ROWS)
     kept = {c.name: c for c in columns}
     casts = {
@@ -127,7 +123,7 @@ def learning_rows(table: Any, rows: int, columns: Sequence[ColumnInfo]) -> tuple
         )
         for c in kept.values()
     }
-    return picked.select(**casts) if isinstance(picked, ibis.Table) else picked, notes
+    return picked.select(**casts), notes
 
 
 def _kind_of(goal: ColumnInfo) -> str:

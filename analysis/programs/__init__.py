@@ -6,9 +6,13 @@ but other modules here, which are written into the stored code in its place: tha
 """
 
 import re
+from dataclasses import replace
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import ibis
 
 from analysis.engine import Engine, compile_sql, python_text
 from analysis.errors import NotComputable
@@ -16,6 +20,7 @@ from storage.results import Result
 
 FOLDER = Path(__file__).parent
 IMPORT = re.compile(r"^from analysis\.programs\.(\w+) import [^(\n]+\n", re.MULTILINE)
+LIBRARIES = ("statsmodels", "scikit-learn")
 SAMPLED_ROWS = 1_000_000
 TIMEOUT = 600.0
 """Seconds; Stop ends a program at any time."""
@@ -66,18 +71,15 @@ def run_with_files(
 
 
 def _changed(result: Result, more: dict[str, Any], said: list[str], facts: dict[str, Any]) -> Result:
-    from dataclasses import replace
-
-    output = result.output | more
-    return replace(result, output=output, notes=[*result.notes, *said], facts=facts)
+    engine = result.engine | {name: version(name) for name in LIBRARIES}
+    notes = [*result.notes, *said]
+    return replace(result, output=result.output | more, notes=notes, facts=facts, engine=engine)
 
 
 def sampled(table: Any, rows: int, most: int = SAMPLED_ROWS) -> tuple[Any, list[str]]:
     """The table, or `most` of its `rows` rows picked by a fixed rule, and what is said about it."""
     if rows <= most:
         return table, []
-    import ibis
-
     numbered = table.mutate(__place=ibis.row_number())
     # By the hash of the place: the same rows each time, from all over the table.
     picked = numbered.order_by(numbered["__place"].hash()).limit(most).drop("__place")
