@@ -17,7 +17,6 @@ from analysis.measures import (
     date_columns,
     label,
     missing_note,
-    present,
     selected_interval,
 )
 from storage.datasets import ColumnInfo, Dataset
@@ -97,13 +96,13 @@ def series(
     default = "sum" if column is None or column.kind in ("integer", "number") else "count"
     chosen = require_option(aggregate or default, AGGREGATES, "aggregate")
     chosen = "count" if column is None else chosen
-    selection = select(engine, dataset, where)
+    selection = select(engine, dataset, where, moment, column)
     unit = require_option(interval or selected_interval(engine, selection, moment), INTERVALS, "interval")
     table = selection.table.filter(selection.table[moment.name].notnull())
     cut = table[moment.name].cast("timestamp").truncate(UNITS[unit])
     grouped = table.group_by(period=cut).aggregate(value=aggregated(table, chosen, column).cast("float64"))
-    used = present(engine, selection, moment, column)
-    notes = missing_note(selection, used, f"{moment.name}{f' and {column.name}' if column else ''}")
+    used = selection.used
+    notes = missing_note(selection, f"{moment.name}{f' and {column.name}' if column else ''}")
     if whole:
         first, last, said = _partial(engine, selection, moment, unit, where)
         notes += said

@@ -7,7 +7,7 @@ from typing import Any
 from analysis.conditions import Condition, Selection, select
 from analysis.engine import Engine
 from analysis.errors import BadValue, ConstantColumn, NotNumeric, TooFew, UnknownOption, require_option
-from analysis.measures import missing_note, present, require_numeric
+from analysis.measures import missing_note, require_numeric
 from analysis.programs import run, sampled
 from storage.datasets import ColumnInfo
 from storage.results import Result
@@ -64,7 +64,7 @@ def test(
     conditions = list(where)
     if groups and question.by is not None:
         conditions.append({"column": question.by.name, "op": "in", "value": list(groups)})
-    selection = select(engine, dataset, conditions)
+    selection = select(engine, dataset, conditions, question.measure, question.by, question.second)
     arguments = {
         "measure": measure, "by": by, "second": second, "value": value, "kind": chosen,
         "groups": list(groups), "dataset": dataset, "where": list(where),
@@ -93,7 +93,7 @@ def _groups(engine: Engine, selection: Selection, question: _Question, arguments
     if sum(n > 1 for n in counted.column("n")) < 2:
         raise TooFew(f"Two groups of {by.name} with at least two values each are needed.")
     _require_varying(engine, whole, measure)
-    used = present(engine, selection, measure, by)
+    used = selection.used
     expression, notes = sampled(
         whole.select(group=whole[by.name].cast("string"), value=whole[measure.name].cast("float64")), used
     )
@@ -101,7 +101,7 @@ def _groups(engine: Engine, selection: Selection, question: _Question, arguments
         engine, "groups", "compare_groups", expression, {"kind": question.kind},
         title=f"Test of {measure.name} by {by.name}{selection.words}",
         tool="test", arguments=arguments, datasets=[selection.dataset], rows_used=used,
-        notes=[*missing_note(selection, used, f"both {measure.name} and {by.name}"), *notes],
+        notes=[*missing_note(selection, f"both {measure.name} and {by.name}"), *notes],
         facts={"measure": measure.name, "by": by.name},
     )  # fmt: skip
 
@@ -116,7 +116,7 @@ def _rows(engine: Engine, selection: Selection, question: _Question, arguments: 
     if second is not None:
         require_numeric(second, "a paired test")
     columns = [column for column in (measure, second) if column is not None]
-    used = present(engine, selection, *columns)
+    used = selection.used
     if used < MINIMUM:
         raise TooFew(f"Only {used} row(s) have a value; at least {MINIMUM} are needed.")
     whole = _whole(selection, *columns)
@@ -130,7 +130,7 @@ def _rows(engine: Engine, selection: Selection, question: _Question, arguments: 
         {"kind": "wilcoxon" if kind == "wilcoxon" else ("" if not kind else "t"), "value": value or 0.0},
         title=f"Test of {measure.name} against {against}{selection.words}",
         tool="test", arguments=arguments, datasets=[selection.dataset], rows_used=used,
-        notes=[*missing_note(selection, used, " and ".join(c.name for c in columns)), *notes],
+        notes=[*missing_note(selection, " and ".join(c.name for c in columns)), *notes],
         facts={"measure": measure.name, "against": against},
     )  # fmt: skip
 
@@ -150,12 +150,12 @@ def _counts(engine: Engine, selection: Selection, question: _Question, arguments
     whole = _whole(selection, first, second)
     keys = [whole[first.name].cast("string").name("first"), whole[second.name].cast("string").name("second")]
     expression = whole.group_by(keys).aggregate(rows=whole.count()).order_by(["first", "second"])
-    used = present(engine, selection, first, second)
+    used = selection.used
     return run(
         engine, "categories", "independence", expression, {"kind": question.kind},
         title=f"Test of {first.name} and {second.name}{selection.words}",
         tool="test", arguments=arguments, datasets=[selection.dataset], rows_used=used,
-        notes=missing_note(selection, used, f"both {first.name} and {second.name}"),
+        notes=missing_note(selection, f"both {first.name} and {second.name}"),
         facts={"measure": first.name, "by": second.name},
     )  # fmt: skip
 
@@ -164,7 +164,7 @@ def _normality(
     engine: Engine, selection: Selection, question: _Question, arguments: dict[str, Any]
 ) -> Result:
     measure = question.measure
-    used = present(engine, selection, measure)
+    used = selection.used
     least = 8
     if used < least:
         raise TooFew(f"Only {used} row(s) have {measure.name}; a test of shape needs at least {least}.")
@@ -175,7 +175,7 @@ def _normality(
         engine, "single", "normality", expression, {},
         title=f"Normality of {measure.name}{selection.words}",
         tool="test", arguments=arguments, datasets=[selection.dataset], rows_used=used,
-        notes=[*missing_note(selection, used, measure.name), *notes],
+        notes=[*missing_note(selection, measure.name), *notes],
         facts={"measure": measure.name},
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from analysis.conditions import Condition, select
 from analysis.engine import Engine
 from analysis.errors import ConstantColumn, TooFew, UnknownOption, nearest, require_option
-from analysis.measures import is_identifier, missing_note, present
+from analysis.measures import is_identifier, missing_note
 from analysis.programs import run, sampled
 from storage.datasets import ColumnInfo, Dataset
 from storage.results import Result
@@ -43,7 +43,6 @@ def regression(
             "needs numbers; for two groups use logistic.",
             ["logistic"],
         )
-    selection = select(engine, dataset, where)
     used_columns = [engine.column(data, name) for name in features] or _usable(data, goal)
     used_columns = list({c.name: c for c in used_columns if c.name != goal.name}.values())[:MAX_FEATURES]
     if not used_columns:
@@ -53,7 +52,8 @@ def regression(
             raise UnknownOption(
                 f"{column.name} has {column.distinct:,} different values, too many to compare one by one."
             )
-    used = present(engine, selection, goal, *used_columns)
+    selection = select(engine, dataset, where, goal, *used_columns)
+    used = selection.used
     if used < MINIMUM:
         raise TooFew(f"Only {used} row(s) have a value in every column; at least {MINIMUM} are needed.")
     table = selection.table
@@ -87,7 +87,7 @@ def regression(
             "reference": reference or {}, "dataset": dataset, "where": list(where),
         },
         datasets=[data], rows_used=used,
-        notes=[*missing_note(selection, used, "a value in every column"), *notes],
+        notes=[*missing_note(selection, "a value in every column"), *notes],
     )  # fmt: skip
 
 
