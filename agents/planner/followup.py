@@ -23,8 +23,14 @@ WEAK_STARTS = [
 ]  # fmt: skip
 CHARTABLE = ("query", "trend", "distribution", "crosstab", "correlate")
 AS_TABLE = "as a table"
-UNFILTERED = ("sql", "profile", "missing", "find_values")
+UNFILTERED = ("sql", "profile", "missing", "find_values", "list_models")
 """Tools that take no filter, so that "only 2024" needs a whole question."""
+OVER_TIME = ("forecast", "seasonality", "trend_test", "resample", "odd_periods", "drivers", "compare_periods")
+FILTERED_ONLY = (
+    *OVER_TIME, "test", "regression", "correlation_tests", "train_model", "evaluate_model", "predict",
+    "cluster", "anomalies", "principal_components",
+)  # fmt: skip
+"""Tools of which a short question can change the filter (and the interval over time), no more."""
 COLUMN_TOOLS = ("describe", "distribution", "outliers")
 
 
@@ -125,6 +131,8 @@ def _apply(
     tool: str, arguments: dict[str, Any], parts: Parts, tokens: list[str]
 ) -> tuple[str, dict[str, Any]] | None:
     kind = parts.chart
+    if tool in FILTERED_ONLY and _says_more(tool, parts):
+        return None
     if AS_TABLE in " ".join(tokens) and tool == "show":
         return _as_query(arguments)
     only_chart = kind and not (
@@ -168,6 +176,14 @@ def _apply(
     if parts.interval:
         tool = _merge_interval(tool, arguments, parts)
     return tool, arguments
+
+
+def _says_more(tool: str, parts: Parts) -> bool:
+    """Whether something besides a filter would have to change."""
+    named = parts.by or parts.others or parts.measures or parts.aggregates
+    return bool(
+        named or parts.limit or parts.order or parts.chart or (parts.interval and tool not in OVER_TIME)
+    )
 
 
 def _as_query(arguments: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:

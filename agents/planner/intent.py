@@ -1,7 +1,11 @@
 """What a question was understood to ask."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+Maker = Callable[[dict[str, Any], dict[str, Any]], str]
+"""Makes sentences of a call's arguments and of what the tool returned."""
 
 
 @dataclass

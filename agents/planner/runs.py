@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from agents.planner.answers import Response, answer, failed
+from agents.planner.answers import answer, failed
 from agents.planner.programs import intent_of
+from agents.planner.saying import Response
 from analysis.measures import label
 
 INSTEAD = "Ask the same question in direct mode: the tools there compute it another way."

@@ -1,12 +1,10 @@
 """Forms of questions beyond the everyday ones, each kept in a module of its own."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from agents.planner.intent import Intent
+from agents.planner import topic_drivers, topic_groups, topic_learning, topic_series, topic_statistics
+from agents.planner.intent import Intent, Maker
 from agents.planner.schema import Schema
-
-Maker = Callable[[dict[str, Any], dict[str, Any]], str]
 
 
 class Topic(Protocol):
@@ -19,7 +17,7 @@ class Topic(Protocol):
         """The intent; None when the question is not one of its forms."""
 
 
-TOPICS: list[Topic] = []
+TOPICS: list[Topic] = [topic_learning, topic_groups, topic_drivers, topic_series, topic_statistics]
 
 
 def maker_of(tool: str) -> Maker | None:

@@ -95,7 +95,9 @@ def evaluate_model(
         tool="evaluate_model",
         arguments={"model": trained.id, "dataset": dataset, "where": list(where)},
         datasets=[data], rows_used=selection.rows, parents=[trained.id], notes=notes,
-        facts={"algorithm": trained.facts["algorithm"], "baseline_scores": trained.facts["baseline_scores"]},
+        facts={
+            name: trained.facts[name] for name in ("algorithm", "baseline_scores", "most_important")
+        },
     )  # fmt: skip
 
 

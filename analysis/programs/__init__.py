@@ -67,6 +67,8 @@ def run_with_files(
     more = {name: table.to_json() for name, table in tables[1:]}
     said = [str(note) for note in output.values.get("notes") or []]
     facts = {name: value for name, value in result.facts.items() if name not in ("notes", "problem")}
+    # Of every interval and test here, so that sentences may name them.
+    facts |= {"interval_percent": 95, "level_percent": 5}
     return output.files, _changed(result, more, said, facts)
 
 

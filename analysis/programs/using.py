@@ -64,7 +64,7 @@ def predict(
     target = bundle["target"]
     name = f"predicted {target}"
     table = pd.DataFrame({name: predicted[: len(shown)]})
-    facts: dict[str, Any] = {"target": target, "kind": bundle["kind"], "n": len(rows), "held": 0.9}
+    facts: dict[str, Any] = {"target": target, "kind": bundle["kind"], "n": len(rows), "held_percent": 90}
     if bundle["kind"] == "regression":
         half = bundle["half_width"]
         table["low"], table["high"] = table[name] - half, table[name] + half

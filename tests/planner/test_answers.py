@@ -9,9 +9,9 @@ from google.adk.models.llm_request import LlmRequest
 from google.genai import types
 
 from agents.card import CLOSE, OPEN
-from agents.planner.answers import number
 from agents.planner.llm import PlannerLlm, decide
 from agents.planner.request import read
+from agents.planner.saying import number
 from agents.tools.running import Filter
 
 CARD = (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.assistant import Assistant
-from agents.planner.answers import number
+from agents.planner.saying import number
 from analysis.present import to_model
 from storage.keys import SessionKey
 from storage.results import RUN_PYTHON
