@@ -31,14 +31,17 @@ SIGNIFICANT = re.compile(r"\b(?:statistically )?significan(?:t|tly|ce)\b")
 DIFFERENT = re.compile(
     r"^(?:is|are|was|were) (.+?) (?:really )?(?:different|differ) (?:between|across|among|by|for|in) "
 )
-INDEPENDENT = re.compile(r"^(?:are|is) (.+?) (?:and|of|from) (.+?) (?:statistically )?independent$")
+INDEPENDENT = re.compile(
+    r"^(?:are|is) .+? (?:and|of|from) .+? (?:statistically )?independent$|"
+    r"^(?:are|is) .+? independent (?:of|from) "
+)
 WHETHER = re.compile(r"^(?:please )?test (?:whether|if|that|the hypothesis that|for) ")
 TEST_OF = re.compile(r"\b(?:hypothesis test|significance test|statistical test|test) (?:of|for|on|between) ")
 NOISE = re.compile(
     r"\b(?:statistically|significant(?:ly)?|significance|test(?:ed|s)?|whether|really|perform|run|do an?|"
-    r"please|there is|is there|there|hypothesis|differs?|different(?:ly)?|differences?|equal|the same|same|"
-    r"independent(?: of)?|depends? on|association|associated|related|exact|means?|averages?|distributed|"
-    r"an?|if|that|hsd|statistical)\b"
+    r"please|there is|is there|there|does|do|hypothesis|differs?|different(?:ly)?|differences?|equal|"
+    r"the same|same|independent(?: of)?|depends? on|association|associated|related|exact|means?|averages?|"
+    r"distributed|an?|if|that|hsd|statistical)\b"
 )
 AGAINST = re.compile(r"\b(?:equals?|against|is|to|from|of|=|versus|vs) (-?\d[\d,]*(?:\.\d+)?)\b")
 
@@ -57,7 +60,7 @@ def understand(text: str, tokens: list[str], schema: Schema) -> Intent | None:
     if kind:
         return _test(without, "" if kind == "t_test" else kind, schema)
     if INDEPENDENT.search(asked):
-        return _test(asked, "chi_square", schema)
+        return _test(asked, "", schema)
     if DIFFERENT.search(asked) or WHETHER.search(asked):
         return _test(asked, "", schema)
     about = SIGNIFICANT.search(asked) or TEST_OF.search(asked)
@@ -84,6 +87,7 @@ def _test(asked: str, kind: str, schema: Schema) -> Intent | None:
     inside = [w for w in parts.where if w["op"] == "in"]
     by = _groups(rest, inside)
     numbers = [c for c in parts.measures if c not in by]
+    parts.where[:] = rest.filters() if len(by) + len(numbers) > 1 else parts.where
     if not (numbers or by or parts.others):
         return None
     if again := rest.problem():
@@ -115,7 +119,7 @@ def _test(asked: str, kind: str, schema: Schema) -> Intent | None:
 def _groups(rest: Rest, inside: list[dict[str, Any]]) -> list[Column]:
     """The columns whose groups are compared: those of the values named, else those spoken of."""
     valued = [c for c in rest.schema.columns if inside and c.name == inside[0]["column"]]
-    named = [c for c in [*rest.parts.by, *rest.parts.others] if not c.timed]
+    named = [c for c in rest.columns() if not c.timed and c not in rest.parts.measures]
     return list(dict.fromkeys([*valued, *named]))
 
 

@@ -140,7 +140,7 @@ async def odd_periods(
         date: The date column; empty takes the first one.
         aggregate: sum, mean, median, count, min, max, std or distinct.
         interval: year, quarter, month, week, day or hour; empty chooses.
-        threshold: How many robust standard deviations count as far; 0 takes 3.5.
+        threshold: How many robust standard deviations count as far; 0 takes 4.5.
         where: Conditions that rows must all meet.
         dataset: Name of the dataset; empty is the current one.
     """

@@ -120,7 +120,7 @@ def place_in_cycle(moment: Any, unit: str) -> str:
 
 
 def odd_periods(
-    data: Any, unit: str, empty: float | None, threshold: float = 3.5, progress: Progress | None = None
+    data: Any, unit: str, empty: float | None, threshold: float = 4.5, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Periods far from what trend and season let expect, by robust distances (median absolute deviation)."""
     series, notes = regular(data, unit, empty)

@@ -16,6 +16,8 @@ FOLDS = 4
 LEVEL = 0.05
 LONGEST = 400
 MAX_SEASON = 60
+CALIBRATED = 8
+"""Backtested values from which on the width of the intervals is judged by them."""
 Progress = Callable[[float, str], None]
 
 
@@ -40,6 +42,7 @@ def forecast(
     step = max(1, min(horizon, len(series) // 5, (len(series) - least) // 2))
     origins = sorted({int(o) for o in np.linspace(min(least, len(series) - step), len(series) - step, FOLDS)})
     errors: dict[str, list[float]] = {name: [] for name in models}
+    misses: dict[str, list[float]] = {name: [] for name in models}
     for number, origin in enumerate(origins):
         known, truth = series.iloc[:origin], series.iloc[origin : origin + step].to_numpy()
         for place, (name, model) in enumerate(models.items()):
@@ -48,6 +51,10 @@ def forecast(
                 progress(part, f"Backtest {number + 1} of {len(origins)}: {name}")
             fitted = attempted(model, known, season, step)
             errors[name].append(float("nan") if fitted is None else float(np.abs(fitted[0] - truth).mean()))
+            if fitted is not None:
+                misses[name] += list(
+                    np.abs(fitted[0] - truth) / np.maximum((fitted[2] - fitted[1]) / 2, 1e-12)
+                )
     table = pd.DataFrame(
         {
             "model": list(errors),
@@ -65,6 +72,13 @@ def forecast(
     if made is None:
         return {"table": data, "problem": "No model could be fitted to this series."}
     center, low, high = made
+    covered = float(np.mean(np.asarray(misses[best]) <= 1))
+    if covered < 1 - LEVEL and len(misses[best]) >= CALIBRATED:
+        wider = float(np.quantile(misses[best], 1 - LEVEL))
+        low, high = center - wider * (center - low), center + wider * (high - center)
+        notes.append(
+            f"The intervals are {wider:.2f} times the model's own, which held {covered:.0%} in the backtest."
+        )
     if (series >= 0).all() and low.min() < 0:
         center, low = np.maximum(center, 0), np.maximum(low, 0)
         notes.append("The history is never negative, so neither is the forecast.")

@@ -14,6 +14,8 @@ from analysis.series.periods import CYCLES, require_periods, series
 from sandbox.table import Table
 from storage.results import Result
 
+FAR = 4.5
+"""Robust standard deviations: with few periods, smoothing leaves calm ones out at 3.5 too often."""
 FILLS = ("", "zero", "previous", "linear", "none")
 
 
@@ -82,9 +84,11 @@ def seasonality(
     Seasons are the months of a year, its quarters or weeks, the days of a week, the hours of a day.
     Raises TooFew without two whole cycles.
     """
+    if interval == "year":
+        raise BadValue("Years have no seasons. Choose quarter, month, week, day or hour.")
     made = series(engine, measure, date, aggregate, interval, dataset, where)
     if CYCLES[made.unit] == 1:
-        raise BadValue("Years have no seasons. Choose quarter, month, week, day or hour.")
+        made = series(engine, measure, date, aggregate, "month", dataset, where)
     given = {
         "measure": measure, "date": made.moment.name, "aggregate": made.aggregate, "interval": made.unit,
         "dataset": dataset, "where": list(where),
@@ -114,7 +118,7 @@ def odd_periods(
 ) -> Result:
     """Periods whose value is far from what trend and season let expect, the farthest first, as a chart.
 
-    `threshold` is in robust standard deviations, 3.5 unless given. Raises TooFew, BadValue, NotComputable.
+    `threshold` is in robust standard deviations, 4.5 unless given. Raises TooFew, BadValue, NotComputable.
     """
     if not 0 <= threshold < float("inf"):
         raise BadValue("The threshold must be a number above 0.")
@@ -125,7 +129,7 @@ def odd_periods(
     }  # fmt: skip
     result = run(
         engine, "course", "odd_periods", made.expression,
-        made.options | {"threshold": threshold or 3.5},
+        made.options | {"threshold": threshold or FAR},
         title=f"{made.unit.title()}s that stand out in {made.title}", **made.about("odd_periods", given),
     )  # fmt: skip
     require_periods(result, 8, "Looking for odd periods")
