@@ -105,6 +105,39 @@ class Engine:
         """Runs an expression for its numbers alone; no result is recorded."""
         return self._query(compile_sql(expression), None)
 
+    @property
+    def worker(self) -> Worker:
+        """What the queries run in."""
+        return self._worker
+
+    def over(self, datasets: Sequence[Dataset]) -> "Engine":
+        """The same over these datasets alone."""
+        return Engine(
+            self._worker,
+            datasets,
+            key=self._key,
+            invocation_id=self._invocation_id,
+            progress=self._progress,
+        )
+
+    def select(self, text: str) -> Table:
+        """Runs one SELECT for all its rows; no result is recorded. Raises BadQuery or LimitExceeded."""
+        return self._query(text, None)
+
+    def save(self, text: str, datasets: Sequence[Dataset], target: Path) -> tuple[int, list[tuple[str, str]]]:
+        """Writes the rows of one SELECT over `datasets` as Parquet; how many, and columns with their types.
+
+        Raises BadQuery or LimitExceeded.
+        """
+        tables = {dataset.name: dataset.table_path for dataset in datasets}
+        try:
+            report = self._worker.save(text, tables, target)
+        except sandbox_errors.QueryFailed as error:
+            raise BadQuery(f"The query was refused: {error}") from error
+        except sandbox_errors.SandboxError as error:
+            raise LimitExceeded(str(error)) from error
+        return report["rows"], [(name, kind) for name, kind in report["columns"]]
+
     def run(self, expression: Any, **about: Any) -> Result:
         """Runs an expression; `about` is what `record` takes."""
         return self.sql(compile_sql(expression), **about)

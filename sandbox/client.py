@@ -9,6 +9,7 @@ anything: its size is capped, and what is no answer ends the process.
 import base64
 import dataclasses
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -185,6 +186,32 @@ class Worker:
             finally:
                 self._reading = None
                 process.close()
+
+    def save(
+        self, sql: str, tables: Mapping[str, Path], target: Path, *, timeout: float = CONVERT_SECONDS
+    ) -> dict[str, Any]:
+        """The rows of one SELECT over `tables` as the Parquet file `target`, in a process of its own.
+
+        That may write an empty folder beside it and nothing else. Returns rows and columns; see
+        `sandbox.saving.save`. Raises what `query` raises.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self._turn, tempfile.TemporaryDirectory(prefix="saving-", dir=target.parent) as folder:
+            self._begin()
+            paths = self._opened().link(tables)
+            made = Path(folder).resolve() / target.name
+            call = {"do": "save", "sql": sql, "tables": paths, "target": str(made)}
+            grant = self._grant(
+                read=[str(self._opened().data)], write=str(made.parent), file_mb=CONVERTED_FILE_MB
+            )
+            process = self._converting = self._spawn("engine", grant)
+            try:
+                report = self._ask(process, call, timeout, dict[str, Any])
+            finally:
+                self._converting = None
+                process.close()
+            made.replace(target)
+        return report
 
     def run(
         self,

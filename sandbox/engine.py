@@ -17,11 +17,12 @@ from sandbox.errors import ProgramFailed, QueryFailed
 from sandbox.gate import check
 from sandbox.table import Column, Table
 
+NO_SPILL, SPILL = "SET temp_directory = ''", "SET temp_directory = {}"
 LOCK = (
     "SET TimeZone = 'UTC'",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
-    "SET temp_directory = ''",
+    NO_SPILL,
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
@@ -52,7 +53,7 @@ class Engine:
         """The answer of a reading statement: at most `limit` rows, and how many there are."""
         if self._connection is None or tables != self._tables:
             self._use(tables)
-            self._connection = self._open(tables)
+            self._connection = self.open(tables)
         connection = self._connection
         check(connection, sql, tables)
         started = time.perf_counter()
@@ -72,7 +73,7 @@ class Engine:
         The connection is the program's own, so that nothing it makes or closes reaches a later query.
         """
         self._use(tables)
-        connection, self._spare, self._asked = self._spare or self._open(tables), None, True
+        connection, self._spare, self._asked = self._spare or self.open(tables), None, True
         printed = io.StringIO()
         scope: dict[str, Any] = {
             "con": connection, "files": files, "progress": progress, "__name__": "__main__",
@@ -90,7 +91,7 @@ class Engine:
 
     def reading(self, tables: dict[str, str], read: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """What `read` makes of a locked connection to the tables, which is its own."""
-        connection = self._open(tables)
+        connection = self.open(tables)
         try:
             return read(connection)
         finally:
@@ -101,22 +102,24 @@ class Engine:
         if self._asked and self._spare is None:
             # A table may be gone; the program is told so then.
             with contextlib.suppress(QueryFailed, duckdb.Error):
-                self._spare = self._open(self._tables)
+                self._spare = self.open(self._tables)
 
     def _use(self, tables: dict[str, str]) -> None:
         if tables != self._tables:
             self._connection, self._spare, self._tables = None, None, dict(tables)
 
-    def _open(self, tables: dict[str, str]) -> duckdb.DuckDBPyConnection:
+    def open(self, tables: dict[str, str], *, write: str = "", spill: str = "") -> duckdb.DuckDBPyConnection:
+        """A connection with a view for each table, locked; it may write the file `write`, and use the folder
+        `spill` for what does not fit in memory."""
         connection = connect(":memory:", config=self._config)
         for name, path in tables.items():
             if not Path(path).exists():
                 raise QueryFailed(f"The stored table {name} is gone. Upload its file again.")
             connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet({literal(path)})")
-        allowed = ", ".join(literal(path) for path in tables.values())
+        allowed = ", ".join(literal(path) for path in [*tables.values(), *filter(None, [write])])
         connection.execute(f"SET allowed_paths = [{allowed}]")
         for statement in LOCK:
-            connection.execute(statement)
+            connection.execute(SPILL.format(literal(spill)) if spill and statement == NO_SPILL else statement)
         return connection
 
 

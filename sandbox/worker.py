@@ -20,6 +20,7 @@ from sandbox.engine import Engine, Progress
 from sandbox.errors import OutputTooLarge, ProgramFailed, QueryFailed, Unreadable
 from sandbox.profiling import profile
 from sandbox.reading.job import read
+from sandbox.saving import save
 
 HEADER = struct.Struct(">Q")
 PROCESSOR_SECONDS_MORE = 5
@@ -177,6 +178,9 @@ def _answer(engine: Engine, call: Call, settings: dict[str, Any], progress: Prog
         "read": lambda: read(call, settings, progress),
         "profile": lambda: engine.reading(
             call["tables"], lambda con: profile(con, call["columns"], call["now"], progress)
+        ),
+        "save": lambda: save(
+            call["sql"], call["tables"], call["target"], settings["engine_mb"], settings["threads"]
         ),
     }
     try:
