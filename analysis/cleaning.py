@@ -186,7 +186,9 @@ def _written(
     engine: Engine, datasets: Datasets, parents: list[Dataset], code: str, key: str
 ) -> tuple[int, list[ColumnInfo]]:
     target = datasets.table_path(parents[0].sha256, key)
+    engine.tell(0.3, "Writing the new version")
     rows, columns = engine.save(code, parents, target)
+    engine.tell(0.8, "Looking at its columns")
     originals = {c.name: c.original_name for parent in reversed(parents) for c in parent.columns}
     return rows, profile_columns(engine.worker, target, rows, columns, originals)
 
@@ -194,6 +196,7 @@ def _written(
 def _make(engine: Engine, datasets: Datasets, tool: str, arguments: dict[str, Any], made: Plan) -> Change:
     began = time.perf_counter()
     first = made.parents[0]
+    engine.tell(0.1, "Counting what changes")
     effect = preview(engine, made)
     record = engine.record(
         {"table": effect.table().to_json(), "examples": effect.examples},

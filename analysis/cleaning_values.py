@@ -104,11 +104,12 @@ def _modes(source: Source, columns: list[ColumnInfo], groups: list[ColumnInfo]) 
     keys = [quoted(c.name) for c in groups]
     for index, column in enumerate(columns):
         field, mode = source.value(column), f"__mode_{index}"
-        of_group = f"PARTITION BY {', '.join(keys)}" if keys else ""
+        of_group = f"PARTITION BY {', '.join(keys)} " if keys else ""
         listed = ", ".join([*keys, f"{field} AS __value"])
         parts.append(
             f"{mode} AS (\n  SELECT {listed} FROM {source.table} WHERE NOT {source.missing(column)}\n"
-            f"  GROUP BY ALL\n  QUALIFY row_number() OVER ({of_group} ORDER BY count(*) DESC, {field}) = 1\n)"
+            f"  GROUP BY {', '.join([*keys, field])}\n"
+            f"  QUALIFY row_number() OVER ({of_group}ORDER BY count(*) DESC, {field}) = 1\n)"
         )
         on = " AND ".join(f"r.{key} IS NOT DISTINCT FROM {mode}.{key}" for key in keys) or "true"
         joins.append(f"LEFT JOIN {mode} ON {on}")

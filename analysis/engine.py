@@ -20,7 +20,7 @@ from ibis.backends.sql.datatypes import DuckDBType
 
 from analysis.errors import BadQuery, LimitExceeded, NoTable, UnknownColumn, UnknownDataset, nearest
 from sandbox import errors as sandbox_errors
-from sandbox.client import PROGRAM_SECONDS, ProgramOutput, Worker
+from sandbox.client import CONVERT_SECONDS, PROGRAM_SECONDS, QUERY_SECONDS, ProgramOutput, Worker
 from sandbox.exchange import Progress
 from sandbox.table import Table
 from storage.datasets import ColumnInfo, Dataset
@@ -121,8 +121,16 @@ class Engine:
         )
 
     def select(self, text: str) -> Table:
-        """Runs one SELECT for all its rows; no result is recorded. Raises BadQuery or LimitExceeded."""
-        return self._query(text, None)
+        """Runs one SELECT for all its rows, for as long as a conversion may take; no result is recorded.
+
+        Raises BadQuery or LimitExceeded.
+        """
+        return self._query(text, None, CONVERT_SECONDS)
+
+    def tell(self, part: float, text: str) -> None:
+        """Says how far the work is: a part between 0 and 1, and words."""
+        if self._progress is not None:
+            self._progress(part, text)
 
     def save(self, text: str, datasets: Sequence[Dataset], target: Path) -> tuple[int, list[tuple[str, str]]]:
         """Writes the rows of one SELECT over `datasets` as Parquet; how many, and columns with their types.
@@ -228,9 +236,9 @@ class Engine:
             created_at=time.time(),
         )
 
-    def _query(self, text: str, limit: int | None) -> Table:
+    def _query(self, text: str, limit: int | None, timeout: float = QUERY_SECONDS) -> Table:
         try:
-            return self._worker.query(text, self.tables, limit=limit)
+            return self._worker.query(text, self.tables, limit=limit, timeout=timeout)
         except sandbox_errors.QueryFailed as error:
             raise BadQuery(f"The query was refused: {error}") from error
         except sandbox_errors.SandboxError as error:
