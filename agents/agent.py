@@ -24,6 +24,14 @@ from agents.gemini_code import code_as_text, gemini_code_agent
 from agents.models import choose_model
 from agents.settings import Settings
 from agents.tools.asking import find_values, query, rows, sql
+from agents.tools.cleaning import (
+    check_join,
+    clean_data,
+    cleaning_steps,
+    join_tables,
+    list_tables,
+    undo_cleaning,
+)
 from agents.tools.driving import compare_periods, drivers
 from agents.tools.learning import (
     anomalies,
@@ -54,6 +62,7 @@ ANALYSES: list[Callable[..., Any]] = [
     forecast, seasonality, trend_test, resample, odd_periods,
     train_model, evaluate_model, predict, list_models, cluster, anomalies, principal_components,
     drivers, compare_periods,
+    clean_data, check_join, join_tables, undo_cleaning, list_tables, cleaning_steps,
 ]  # fmt: skip
 DRAWING: list[Callable[..., Any]] = [show, query, find_values]
 

@@ -36,6 +36,11 @@ NAMES = {
     "principal_components": "Finding the main directions",
     "drivers": "Looking where the change comes from in",
     "compare_periods": "Comparing periods of",
+    "check_join": "Checking how tables fit together",
+    "join_tables": "Joining tables",
+    "undo_cleaning": "Undoing the last step",
+    "list_tables": "Listing tables",
+    "cleaning_steps": "Listing cleaning steps",
     "gemini_code": "Running Python at Google",
 }
 
@@ -52,6 +57,8 @@ def label(tool: str, arguments: dict[str, Any]) -> str:
         return f"Running Python: {title}" if title else "Running Python"
     if tool == "show":
         return f"Drawing a {arguments.get('kind', '')} chart{_of(arguments, 'y', 'x')}"
+    if tool == "clean_data":
+        return f"Cleaning: {str(arguments.get('step', '')).replace('_', ' ')}"
     words = NAMES.get(tool, tool)
     if tool == "query":
         return f"{words} {_measure(arguments)}{_by(arguments.get('by'))}"

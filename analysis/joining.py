@@ -6,6 +6,7 @@ without a partner; sums over repeated rows count values more than once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from analysis.cleaning_plan import DoesNotFit, Plan, Source, counted, listing
 from analysis.engine import Engine
@@ -14,6 +15,7 @@ from analysis.joins import propose_joins
 from analysis.measures import free_name
 from sandbox.engine import quoted
 from storage.datasets import ColumnInfo, Dataset
+from storage.results import Result
 
 HOWS = ("left", "inner", "outer")
 WORDS = {
@@ -21,12 +23,16 @@ WORDS = {
     "inner": "keeping only rows with a partner",
     "outer": "keeping every row",
 }
-COUNTS = (
-    "SELECT coalesce(sum(l.n) FILTER (r.n IS NULL), 0), coalesce(sum(r.n) FILTER (l.n IS NULL), 0),"
-    " coalesce(max(l.n) FILTER (r.n IS NOT NULL), 0), coalesce(max(r.n) FILTER (l.n IS NOT NULL), 0),"
-    " coalesce(sum(l.n * r.n), 0), coalesce(sum(l.n), 0), coalesce(sum(r.n), 0)"
-)
-"""Of the keys of two tables with how often each occurs."""
+COUNTS = """SELECT coalesce(sum(l.n) FILTER (r.n IS NULL), 0)::BIGINT AS left_alone,
+  coalesce(sum(r.n) FILTER (l.n IS NULL), 0)::BIGINT AS right_alone,
+  coalesce(max(l.n) FILTER (r.n IS NOT NULL), 0) AS left_most,
+  coalesce(max(r.n) FILTER (l.n IS NOT NULL), 0) AS right_most,
+  coalesce(sum(l.n * r.n), 0)::BIGINT AS pairs,
+  coalesce(sum(l.n), 0)::BIGINT AS left_keyed, coalesce(sum(r.n), 0)::BIGINT AS right_keyed"""
+FIT = """SELECT a.n AS left_rows, b.n AS right_rows,
+  left_alone + a.n - left_keyed AS left_unmatched, right_alone + b.n - right_keyed AS right_unmatched,
+  a.n - left_keyed AS left_missing, left_most, right_most, pairs
+FROM keys, a, b"""
 COMPATIBLE = ({"integer", "number"}, {"date", "datetime"})
 
 
@@ -77,7 +83,7 @@ def join(
     source, other = Source(engine, left), _right(engine, left, right)
     keys = _keys(engine, source.data, other, left_on, right_on)
     fit = measure(engine, source.data, other, keys)
-    on = listing(a.name if a.name == b.name else f"{a.name} = {b.name}" for a, b in keys)
+    on = _said(keys)
     if fit.pairs == 0:
         raise DoesNotFit(f"No row of {source.data.name} has a partner in {other.name} by {on}.")
     if fit.relation == "many to many" and not allow_many:
@@ -93,16 +99,47 @@ def join(
         f"Join {other.name} by {on} ({way} join, {WORDS[way].format(source.data.name)})",
         [source.data, other],
         notes=_notes(source.data, other, fit, way),
-        facts={
-            "relation": fit.relation, "keys": [[a.name, b.name] for a, b in keys], "matched": fit.pairs,
-            "left_unmatched": fit.left_unmatched, "right_unmatched": fit.right_unmatched,
-            "fan_out": fit.right_most,
+        facts=_facts(source.data, other, keys, fit),
+    )
+
+
+def check(
+    engine: Engine,
+    left: str = "",
+    right: str = "",
+    left_on: Sequence[str] = (),
+    right_on: Sequence[str] = (),
+) -> Result:
+    """What a join would do to rows, without joining: how keys repeat, and rows without a partner.
+
+    Raises BadValue when no keys are clear.
+    """
+    ours, other = engine.dataset(left), _right(engine, left, right)
+    keys = _keys(engine, ours, other, left_on, right_on)
+    fit = measure(engine, ours, other, keys)
+    return engine.sql(
+        _counts(ours, other, keys),
+        title=f"How {ours.name} and {other.name} fit together by {_said(keys)}",
+        tool="check_join",
+        arguments={
+            "left": ours.name, "right": other.name, "left_on": [a.name for a, _ in keys],
+            "right_on": [b.name for _, b in keys],
         },
+        datasets=[ours, other],
+        rows_used=ours.rows + other.rows,
+        notes=_notes(ours, other, fit, "left"),
+        facts=_facts(ours, other, keys, fit),
     )  # fmt: skip
 
 
 def measure(engine: Engine, left: Dataset, right: Dataset, keys: list[tuple[ColumnInfo, ColumnInfo]]) -> Fit:
     """Counts what the keys do, with one pass over each table."""
+    found = engine.select(_counts(left, right, keys)).records()[0]
+    return Fit(**{name: int(value) for name, value in found.items()})
+
+
+def _counts(left: Dataset, right: Dataset, keys: list[tuple[ColumnInfo, ColumnInfo]]) -> str:
+    """The query for `Fit`: of the keys of each table, with how often they occur."""
     names = [f"k{i}" for i in range(len(keys))]
 
     def side(dataset: Dataset, columns: list[ColumnInfo]) -> str:
@@ -113,20 +150,12 @@ def measure(engine: Engine, left: Dataset, right: Dataset, keys: list[tuple[Colu
         return f"(SELECT {listed}, count(*) AS n FROM ({keyed}) GROUP BY {listed})"
 
     on = " AND ".join(f"l.{n} = r.{n}" for n in names)
-    row = engine.select(
-        f"{COUNTS} FROM {side(left, [a for a, _ in keys])} AS l"
-        f" FULL JOIN {side(right, [b for _, b in keys])} AS r ON {on}"
-    ).rows[0]
-    alone_left, alone_right, left_most, right_most, pairs, left_keyed, right_keyed = map(int, row)
-    return Fit(
-        left.rows,
-        right.rows,
-        alone_left + left.rows - left_keyed,
-        alone_right + right.rows - right_keyed,
-        left.rows - left_keyed,
-        left_most,
-        right_most,
-        pairs,
+    return (
+        f"WITH a AS (SELECT count(*) AS n FROM {quoted(left.name)}),\n"
+        f"  b AS (SELECT count(*) AS n FROM {quoted(right.name)}),\n"
+        f"  keys AS (\n{COUNTS}\n"
+        f"FROM {side(left, [a for a, _ in keys])} AS l\n"
+        f"FULL JOIN {side(right, [b for _, b in keys])} AS r ON {on}\n)\n{FIT}"
     )
 
 
@@ -225,3 +254,18 @@ def _notes(left: Dataset, right: Dataset, fit: Fit, way: str) -> list[str]:
     if not fit.left_unmatched and not fit.right_unmatched:
         notes.append("Every row of both tables has a partner.")
     return notes
+
+
+def _said(keys: list[tuple[ColumnInfo, ColumnInfo]]) -> str:
+    return listing(a.name if a.name == b.name else f"{a.name} = {b.name}" for a, b in keys)
+
+
+def _facts(
+    left: Dataset, right: Dataset, keys: list[tuple[ColumnInfo, ColumnInfo]], fit: Fit
+) -> dict[str, Any]:
+    return {
+        "left": left.name, "right": right.name, "relation": fit.relation,
+        "keys": [[a.name, b.name] for a, b in keys], "matched": fit.pairs,
+        "left_unmatched": fit.left_unmatched, "right_unmatched": fit.right_unmatched,
+        "fan_out": fit.right_most,
+    }  # fmt: skip

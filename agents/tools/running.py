@@ -10,11 +10,14 @@ from google.adk.tools.tool_context import ToolContext
 from pydantic import BaseModel
 
 from agents.artifacts import Artifact, csv_of
-from agents.workspace import workspace
+from agents.workspace import Workspace, workspace
+from analysis.cleaning import Change
 from analysis.conditions import Condition
 from analysis.engine import Engine
 from analysis.errors import AnalysisError
 from analysis.present import to_model
+from analysis.versions import undone, version_before
+from storage.datasets import Datasets
 from storage.errors import StorageError
 from storage.keys import SessionKey
 from storage.results import Result
@@ -57,21 +60,60 @@ async def run(context: ToolContext, analysis: Callable[[Engine], Result]) -> dic
 
     An error comes back as {"status": "error", "kind", "message", "suggestions"}.
     """
+    return await run_stored(context, lambda engine, _: analysis(engine))
+
+
+async def run_stored(context: ToolContext, analysis: Callable[[Engine, Datasets], Result]) -> dict[str, Any]:
+    """As `run`, for what looks at stored datasets besides those of the conversation."""
+    return await _told(
+        context, lambda place, key: analysis(_engine(place, key, context), place.store.datasets)
+    )
+
+
+async def change(context: ToolContext, step: Callable[[Engine, Datasets], Change]) -> dict[str, Any]:
+    """Runs a step that makes a new version of a dataset, which takes the place of the one before."""
+
+    def work(place: Workspace, key: SessionKey) -> Result:
+        made = step(_engine(place, key, context), place.store.datasets)
+        place.store.datasets.attach(key, made.dataset.id)
+        return made.result
+
+    return await _told(context, work)
+
+
+async def restore(context: ToolContext, dataset: str) -> dict[str, Any]:
+    """Makes the version before a dataset's last step current again."""
+
+    def work(place: Workspace, key: SessionKey) -> Result:
+        last = _engine(place, key, context).dataset(dataset)
+        before = version_before(place.store.datasets, last)
+        place.store.datasets.attach(key, before.id)
+        return undone(_engine(place, key, context), before, str(last.step.get("text", "")))
+
+    return await _told(context, work)
+
+
+def _engine(place: Workspace, key: SessionKey, context: ToolContext) -> Engine:
+    return Engine(
+        place.pool.worker(key.session_id),
+        place.store.datasets.for_session(key),
+        key=key,
+        invocation_id=context.invocation_id,
+        progress=lambda part, text: place.progress(key, part, text),
+    )
+
+
+async def _told(context: ToolContext, work: Callable[[Workspace, SessionKey], Result]) -> dict[str, Any]:
+    """Runs it in a thread, stores the result, and tells it as the model reads it."""
     place, key = workspace(), session_key(context)
-    invocation_id = context.invocation_id
 
-    def progress(part: float, text: str) -> None:
-        place.progress(key, part, text)
-
-    def work() -> Result:
-        datasets = place.store.datasets.for_session(key)
-        worker = place.pool.worker(key.session_id)
-        result = analysis(Engine(worker, datasets, key=key, invocation_id=invocation_id, progress=progress))
+    def stored() -> Result:
+        result = work(place, key)
         place.store.results.save(result)
         return result
 
     try:
-        result = await asyncio.to_thread(work)
+        result = await asyncio.to_thread(stored)
     except AnalysisError as error:
         return failure(error.kind, str(error), error.suggestions)
     answer = to_model(result)

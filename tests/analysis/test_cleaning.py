@@ -42,7 +42,7 @@ def _raw() -> Frame:
         }
     )
     frame.loc[frame.index % 40 == 0, "quantity"] = pd.NA
-    return pd.concat([frame, frame.iloc[:25]], ignore_index=True)
+    return Frame(pd.concat([frame, frame.iloc[:25]], ignore_index=True))
 
 
 @pytest.fixture(scope="module")
