@@ -13,6 +13,7 @@ from google.adk.models.llm_request import LlmRequest
 from google.genai import types
 
 from agents.workspace import workspace
+from analysis.joins import JoinProposal, propose_joins
 from storage.datasets import ColumnInfo, Dataset
 from storage.keys import SessionKey
 
@@ -24,14 +25,18 @@ INTRODUCTION = (
 MAX_COLUMNS = 300
 MAX_VALUES = 30
 MAX_LENGTH = 80
+MAX_JOINS = 30
+MAX_STEP = 300
 
 
 def data_card(datasets: Sequence[Dataset]) -> str:
     """The text block; the last dataset is the current one."""
-    body = {
+    body: dict[str, Any] = {
         "current": datasets[-1].name if datasets else None,
         "datasets": [_dataset(dataset) for dataset in datasets],
     }
+    if len(datasets) > 1 and (joins := propose_joins(datasets)):
+        body["joins"] = [_join(join) for join in joins[:MAX_JOINS]]
     text = json.dumps(body, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
     return f"{INTRODUCTION}\n{OPEN}{text}{CLOSE}"
 
@@ -43,9 +48,17 @@ def _dataset(dataset: Dataset) -> dict[str, Any]:
         "rows": dataset.rows,
         "columns": [_column(column) for column in dataset.columns[:MAX_COLUMNS]],
     }
+    if dataset.step:
+        card |= {"version": dataset.version, "made_by": str(dataset.step.get("text", ""))[:MAX_STEP]}
     if len(dataset.columns) > MAX_COLUMNS:
         card["columns_not_listed"] = len(dataset.columns) - MAX_COLUMNS
     return card
+
+
+def _join(join: JoinProposal) -> dict[str, Any]:
+    return {
+        "left": join.left, "right": join.right, "left_on": list(join.left_on), "right_on": list(join.right_on)
+    }  # fmt: skip
 
 
 def _column(column: ColumnInfo) -> dict[str, Any]:

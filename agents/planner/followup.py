@@ -10,6 +10,7 @@ from agents.planner.parse import dissect
 from agents.planner.parts import Parts, unclear
 from agents.planner.schema import Column, Schema, is_rate
 from agents.planner.tokens import find, has, stems
+from agents.planner.which import elsewhere, table_of
 
 STARTS = [
     "and", "what about", "how about", "now", "only", "just", "same", "as a", "as", "then", "also", "but",
@@ -39,11 +40,17 @@ def follow(text: str, schema: Schema, previous: tuple[str, dict[str, Any]] | Non
     if previous is None:
         return None
     tool, arguments = previous[0], _listed(deepcopy(previous[1]))
-    schema = next((s for s in schema.others if s.name == arguments.get("dataset")), schema)
+    root = schema.name
+    if schema.others:
+        schema = table_of(arguments, schema)
+        if schema.name != root:
+            arguments["dataset"] = schema.name
     tokens = stems(text)
     parts = dissect(text, schema)
     if not _depends(tokens, parts):
         return None
+    if needs := elsewhere(tokens, schema):
+        return needs
     if again := unclear(parts):
         return again
     if parts.unknown:

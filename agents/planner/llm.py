@@ -1,6 +1,7 @@
 """The planner as an ADK model: deterministic, offline, and called what it is."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 from google.adk.models._capabilities import LlmCapabilities
@@ -19,6 +20,7 @@ from agents.planner.request import Call, Request, read
 from agents.planner.runs import run_answer
 from agents.planner.schema import Schema, is_rate
 from agents.planner.tokens import has, stems
+from agents.planner.topics import of_topic
 from agents.planner.understand import understand
 
 MODEL_NAME = "built-in-planner"
@@ -27,6 +29,10 @@ LOOK_UP = "find_values"
 VAGUE = ["analyse this", "analyze this", "analyse the data", "analyze the data", "analyse my data",
          "analyze my data", "interesting", "insight", "explore"]  # fmt: skip
 CHUNK_WORDS = 8
+# What changes tables or lists them; a question that goes on is about the one before.
+CHANGES = (
+    "clean_data", "join_tables", "check_join", "undo_cleaning", "list_tables", "cleaning_steps",
+)  # fmt: skip
 
 
 class PlannerLlm(BaseLlm):
@@ -82,12 +88,20 @@ def decide(request: Request, tools: set[str]) -> tuple[list[Call], str]:
         found = _looked_up(intent, done[0][1])
         return _call(found, request, schema, tools) if isinstance(found, Intent) else ([], found)
     notes = [] if _is_vague(request.question) else intent.notes
-    said = [
-        run_answer(arguments, response, notes) if name == RUN else answer(name, arguments, response, notes)
-        for (name, arguments), response in done
-        if name != LOOK_UP
-    ]
+    said = []
+    for (name, arguments), response in done:
+        if name != LOOK_UP:
+            table = intent.arguments if name == RUN else arguments
+            say = run_answer if name == RUN else partial(answer, name)
+            said.append(say(arguments, response, [*notes, *_table(schema, name, table)]))
     return [], "\n\n".join(said)
+
+
+def _table(schema: Schema, tool: str, arguments: dict[str, Any]) -> list[str]:
+    """Which table an answer is about, where there are several."""
+    if not schema.others or tool in (*CHANGES, "sql"):
+        return []
+    return [f"table {arguments.get('dataset') or schema.name}"]
 
 
 def _call(intent: Intent, request: Request, schema: Schema, tools: set[str]) -> tuple[list[Call], str]:
@@ -116,14 +130,15 @@ def _standing_alone(intent: Intent, request: Request) -> Call:
 
 def _earlier(request: Request) -> list[Call]:
     """Calls of the questions before; programs as the calls that they stand for."""
-    calls = [call for call in request.earlier if call[0] not in (HANDOVER, LOOK_UP)]
+    calls = [call for call in request.earlier if call[0] not in (HANDOVER, LOOK_UP, *CHANGES)]
     told = [intent_of(str(call[1].get("code", ""))) if call[0] == RUN else call for call in calls]
     return [call for call in told if call is not None]
 
 
 def interpret(request: Request, schema: Schema) -> Intent:
     """The question as a change of the one before, else by itself."""
-    followed = follow(request.question, schema, drawn_from(_earlier(request)))
+    special = of_topic(request.question, stems(request.question), schema)
+    followed = special or follow(request.question, schema, drawn_from(_earlier(request)))
     return followed or understand(request.question, schema)
 
 

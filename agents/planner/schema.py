@@ -1,6 +1,6 @@
 """The data card as the planner uses it: columns with their words, found in a question's tokens."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -89,6 +89,9 @@ class Schema:
     columns: list[Column]
     others: list["Schema"] = field(default_factory=list)
     file: str = ""
+    joins: list[dict[str, Any]] = field(default_factory=list)
+    """Proposed joins of the conversation's tables: left, right, left_on, right_on."""
+    version: int = 1
 
     @classmethod
     def from_card(cls, card: dict[str, Any]) -> "Schema | None":
@@ -98,7 +101,7 @@ class Schema:
         if current is None:
             return None
         others = [s for s in made if s is not current]
-        return cls(current.name, current.rows, current.columns, others, current.file)
+        return replace(current, others=others, joins=list(card.get("joins", [])))
 
     @classmethod
     def _dataset(cls, item: dict[str, Any]) -> "Schema":
@@ -114,7 +117,9 @@ class Schema:
             )
             for c in item["columns"]
         ]
-        return cls(item["name"], item["rows"], columns, [], item.get("file", ""))
+        return cls(
+            item["name"], item["rows"], columns, [], item.get("file", ""), version=item.get("version", 1)
+        )
 
     @property
     def measures(self) -> list[Column]:

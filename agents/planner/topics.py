@@ -2,7 +2,14 @@
 
 from typing import Protocol
 
-from agents.planner import topic_drivers, topic_groups, topic_learning, topic_series, topic_statistics
+from agents.planner import (
+    topic_cleaning,
+    topic_drivers,
+    topic_groups,
+    topic_learning,
+    topic_series,
+    topic_statistics,
+)
 from agents.planner.intent import Intent, Maker
 from agents.planner.schema import Schema
 
@@ -17,7 +24,15 @@ class Topic(Protocol):
         """The intent; None when the question is not one of its forms."""
 
 
-TOPICS: list[Topic] = [topic_learning, topic_groups, topic_drivers, topic_series, topic_statistics]
+TOPICS: list[Topic] = [
+    topic_cleaning, topic_learning, topic_groups, topic_drivers, topic_series, topic_statistics,
+]  # fmt: skip
+
+
+def of_topic(text: str, tokens: list[str], schema: Schema) -> Intent | None:
+    """The intent of the first topic that has a form for the question."""
+    intents = (topic.understand(text, tokens, schema) for topic in TOPICS)
+    return next((intent for intent in intents if intent is not None), None)
 
 
 def maker_of(tool: str) -> Maker | None:

@@ -11,7 +11,8 @@ from agents.planner.parse import dissect
 from agents.planner.parts import Parts, unclear
 from agents.planner.schema import Column, Schema, is_rate
 from agents.planner.tokens import has, stems
-from agents.planner.topics import TOPICS
+from agents.planner.topics import of_topic
+from agents.planner.which import choose
 
 # Calls whose numbers a word left out could change.
 ASKS_UNKNOWN = (
@@ -36,31 +37,21 @@ def understand(text: str, schema: Schema) -> Intent:
         return ask(f"Hello. {describe_forms(schema)}")
     if has(tokens, lex.HELP):
         return ask(describe_forms(schema))
-    for topic in TOPICS:
-        if (intent := topic.understand(text, tokens, schema)) is not None:
-            return intent
-    named = _other_dataset(tokens, schema)
-    parts = dissect(text, named or schema)
+    if (special := of_topic(text, tokens, schema)) is not None:
+        return special
+    place = choose(tokens, schema)
+    if isinstance(place, Intent):
+        return place
+    parts = dissect(text, place)
     intent = _special(tokens, parts) or _general(tokens, parts)
     if intent.tool in ASKS_UNKNOWN and parts.unknown:
-        return ask(unknown_words(parts.unknown, schema))
-    if intent.tool and named:
-        intent.arguments["dataset"] = named.name
+        return ask(unknown_words(parts.unknown, place))
+    if intent.tool and place.name != schema.name:
+        intent.arguments["dataset"] = place.name
     if intent.tool:
         intent.notes += parts.notes
         intent.look_up = parts.look_up
     return intent
-
-
-def _other_dataset(tokens: list[str], schema: Schema) -> Schema | None:
-    for other in schema.others:
-        name = stems(other.name)
-        for index in range(len(tokens) - len(name) + 1):
-            around = tokens[max(0, index - 2) : index] + tokens[index + len(name) : index + len(name) + 1]
-            marked = {"in", "from", "of", "table", "dataset", "data"} & set(around)
-            if tokens[index : index + len(name)] == name and marked:
-                return other
-    return None
 
 
 def _special(tokens: list[str], parts: Parts) -> Intent | None:
