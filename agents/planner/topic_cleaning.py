@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from agents.planner.answers import number
 from agents.planner.cleaning_forms import FORMS
 from agents.planner.intent import Intent, ask
 from agents.planner.naming import Unclear, columns, table_named, without_table
@@ -164,15 +163,19 @@ def _cleaned(arguments: dict[str, Any], response: dict[str, Any]) -> str:
     facts = response["facts"]
     before, after = facts["rows_before"], facts["rows_after"]
     if after < before:
-        gone = f"**{number(before - after)}** of {number(before)} rows were removed"
-        rows = f"{gone}; **{number(after)}** are left."
+        gone = f"**{_count(before - after)}** of {_count(before)} rows were removed"
+        rows = f"{gone}; **{_count(after)}** are left."
     elif after > before:
-        rows = f"{number(before)} rows became **{number(after)}**."
+        rows = f"{_count(before)} rows became **{_count(after)}**."
     else:
-        rows = f"All **{number(after)}** rows are kept."
+        rows = f"All **{_count(after)}** rows are kept."
     changed = facts["values_changed"]
-    values = f" **{number(changed)}** value{'' if changed == 1 else 's'} changed." if changed else ""
+    values = f" **{_count(changed)}** value{'' if changed == 1 else 's'} changed." if changed else ""
     return f"{facts['text']}. {rows}{values}{_again(facts)}"
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
 
 
 def _again(facts: dict[str, Any]) -> str:
@@ -182,8 +185,8 @@ def _again(facts: dict[str, Any]) -> str:
 def _joined(arguments: dict[str, Any], response: dict[str, Any]) -> str:
     facts = response["facts"]
     return (
-        f"{facts['text']}. {_relation(facts)} {number(facts['rows_before'])} rows became"
-        f" **{number(facts['rows_after'])}**.{_again(facts)}"
+        f"{facts['text']}. {_relation(facts)} {_count(facts['rows_before'])} rows became"
+        f" **{_count(facts['rows_after'])}**.{_again(facts)}"
     )
 
 
@@ -191,9 +194,9 @@ def _relation(facts: dict[str, Any]) -> str:
     left, right = facts["left"], facts["right"]
     said = [f"{left} to {right} is **{facts['relation']}**"]
     if facts["fan_out"] > 1:
-        said.append(f"rows of {left} repeat up to {number(facts['fan_out'])} times")
-    said.append(f"**{number(facts['left_unmatched'])}** rows of {left} have no partner")
-    said.append(f"**{number(facts['right_unmatched'])}** rows of {right} have none")
+        said.append(f"rows of {left} repeat up to {_count(facts['fan_out'])} times")
+    said.append(f"**{_count(facts['left_unmatched'])}** rows of {left} have no partner")
+    said.append(f"**{_count(facts['right_unmatched'])}** rows of {right} have none")
     return f"{'; '.join(said)}."
 
 
@@ -213,7 +216,7 @@ def _undone(arguments: dict[str, Any], response: dict[str, Any]) -> str:
     facts = response["facts"]
     return (
         f"Undone: {facts['undone']}. {facts['dataset']} is version {facts['version']} again, with"
-        f" **{number(facts['rows'])}** rows and {number(facts['columns'])} columns."
+        f" **{_count(facts['rows'])}** rows and {_count(facts['columns'])} columns."
     )
 
 
@@ -222,7 +225,7 @@ def _listed(arguments: dict[str, Any], response: dict[str, Any]) -> str:
     if count == 1:
         return f"There is one table, {current}."
     return (
-        f"There are **{number(count)}** tables. Questions are about {current} unless they name another one."
+        f"There are **{_count(count)}** tables. Questions are about {current} unless they name another one."
     )
 
 
@@ -230,8 +233,8 @@ def _steps(arguments: dict[str, Any], response: dict[str, Any]) -> str:
     facts = response["facts"]
     if not facts["steps"]:
         return f"{facts['dataset']} is as it was read; no cleaning step was made."
-    texts = [f"{i}. {row[1]} ({number(row[2])} rows)" for i, row in enumerate(response["rows"][1:], 1)]
-    return f"{facts['dataset']} was cleaned in {number(facts['steps'])} steps:\n\n" + "\n".join(texts)
+    texts = [f"{i}. {row[1]} ({_count(row[2])} rows)" for i, row in enumerate(response["rows"][1:], 1)]
+    return f"{facts['dataset']} was cleaned in {_count(facts['steps'])} steps:\n\n" + "\n".join(texts)
 
 
 MAKERS: dict[str, Maker] = {
