@@ -4,10 +4,9 @@ import re
 from typing import Any
 
 from agents.planner.cleaning_forms import FORMS
-from agents.planner.intent import Intent, ask
+from agents.planner.intent import Intent, Maker, ask
 from agents.planner.naming import Unclear, columns, table_named, without_table
 from agents.planner.schema import Schema
-from agents.planner.topics import Maker
 
 POLITE = re.compile(
     r"^(?:(?:please|now|then|next|also|first|ok|okay|so|and then|let's|lets|can you|could you|would you|will"
