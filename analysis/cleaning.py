@@ -109,9 +109,9 @@ def preview(engine: Engine, made: Plan) -> Effect:
         to_json_safe(examples),
     )  # fmt: skip
     if before == after and rows == data.rows and not changed and made.compared is not None:
-        raise NothingToChange(f"{made.text}: every value is as it would be already.")
+        raise NothingToChange(f"{made.text}: nothing would change, every value is so already.")
     if before == after and rows == data.rows and made.removed:
-        raise NothingToChange(f"{made.text}: there are no such rows.")
+        raise NothingToChange(f"{made.text}: nothing would change, there are no such rows.")
     return effect
 
 

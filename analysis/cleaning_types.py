@@ -184,9 +184,8 @@ def _fitting(source: Source, column: ColumnInfo, value: str, kind: str, *, refus
         examples = _examples(source, column, bad)
         raise DoesNotFit(
             f"{counted(misfits, 'value')} of {column.name} cannot be read as {_named(kind)}, such as "
-            f"{examples}. Nothing was changed. Say how they are written, or that what does not fit becomes"
-            " missing.",
-            ["on_error=missing"],
+            f'{examples}. Nothing was changed. Say how they are written, or add "and make the rest missing"'
+            " (on_error missing).",
         )
     return misfits, fits
 

@@ -91,8 +91,7 @@ def join(
             f"{on} repeats in both tables (up to {fit.left_most:,} times in {source.data.name} and"
             f" {fit.right_most:,} times in {other.name}), so {counted(fit.pairs, 'row')} would come of"
             f" {fit.left_rows:,} and {fit.right_rows:,}. Nothing was joined. Join by more columns, make one"
-            " side unique first, or allow it with allow_many.",
-            ["allow_many=True"],
+            ' side unique first, or add "and allow repeated rows" (allow_many).',
         )
     return Plan(
         _code(source, other, keys, way),
@@ -168,6 +167,8 @@ def _right(engine: Engine, left: str, right: str) -> Dataset:
         if len(others) != 1:
             raise BadValue("Say which table to join.", [d.name for d in others])
         other = others[0]
+    if other.id in main.parents[1:]:
+        raise BadValue(f"{main.name} has the columns of {other.name} already. Undo that join first.")
     if other.id == main.id:
         raise BadValue("A table cannot be joined with itself here. Say another table.")
     return other

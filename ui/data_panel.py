@@ -13,7 +13,7 @@ from analysis.errors import AnalysisError
 from storage.datasets import ColumnInfo, Dataset
 from storage.errors import StorageError
 from storage.keys import SessionKey
-from ui import outputs, text
+from ui import cleaning, outputs, text
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "orders.csv"
 FILE_TYPES = ["csv", "tsv", "txt"]
@@ -81,13 +81,15 @@ def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset]) -> Dat
             )
     _refusals()
     with st.expander("About this data", icon=":material/table_view:", key="about-data"):
-        columns, sample, notes, told = st.tabs(
-            ["Columns", "Sample", "How it was read", "What a model is told"]
+        columns, sample, steps, notes, told = st.tabs(
+            ["Columns", "Sample", "Cleaning", "How it was read", "What a model is told"]
         )
         with columns:
             _columns(current)
         with sample:
             _sample(assistant, key, current)
+        with steps:
+            cleaning.tab(assistant, key, current)
         with notes:
             st.markdown(text.listing(current.notes) or "Read as it stands; nothing to note.")
             st.caption(f"SHA-256 {current.sha256}")

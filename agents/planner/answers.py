@@ -6,6 +6,8 @@ from typing import Any
 from agents.planner.saying import Response, name, number, p_value, period, strength
 from agents.planner.topics import maker_of
 
+OWN_WORDS = ("nothing_to_change", "does_not_fit", "many_to_many")
+"""Kinds of errors that say all themselves."""
 UNITS = ("year", "quarter", "month", "week", "day", "hour", "weekday")
 
 
@@ -26,7 +28,8 @@ def failed(response: Response) -> str:
     message = str(response.get("message") or response.get("error") or "")
     offered = [str(item) for item in response.get("suggestions") or [] if str(item) not in message]
     hint = f"Did you mean: {', '.join(offered)}?" if offered else ""
-    return " ".join(text for text in ("That could not be computed.", message, hint) if text)
+    start = "" if response.get("kind") in OWN_WORDS else "That could not be computed."
+    return " ".join(text for text in (start, message, hint) if text)
 
 
 def _query(arguments: dict[str, Any], response: Response) -> str:

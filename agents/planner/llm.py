@@ -76,7 +76,11 @@ def decide(request: Request, tools: set[str]) -> tuple[list[Call], str]:
     if not done and _is_vague(request.question):
         calls = _several(schema)
         return [(call[0] not in tools and _in_code(call, schema, tools)) or call for call in calls], ""
-    intent = interpret(request, schema)
+    if done and done[-1][0][0] in CHANGES and done[-1][0][0] != "check_join":
+        # The columns may be others by now, so the question would be read in another way.
+        intent = Intent(done[-1][0][0])
+    else:
+        intent = interpret(request, schema)
     if intent.reply:
         return [], intent.reply
     if not done:

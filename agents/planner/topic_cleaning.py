@@ -183,10 +183,14 @@ def _again(facts: dict[str, Any]) -> str:
 
 def _joined(arguments: dict[str, Any], response: dict[str, Any]) -> str:
     facts = response["facts"]
-    return (
-        f"{facts['text']}. {_relation(facts)} {_count(facts['rows_before'])} rows became"
-        f" **{_count(facts['rows_after'])}**.{_again(facts)}"
+    before, after = facts["rows_before"], facts["rows_after"]
+    rows = (
+        f"All {_count(before)} rows"
+        if before == after
+        else f"{_count(before)} rows became **{_count(after)}**"
     )
+    kept = " are kept." if before == after else "."
+    return f"{facts['text']}. {_relation(facts)} {rows}{kept}{_again(facts)}"
 
 
 def _relation(facts: dict[str, Any]) -> str:
