@@ -1,6 +1,7 @@
 """Cleaning on the page: the steps so far, undo, earlier and later versions, and a form with a look ahead."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -27,7 +28,7 @@ def tab(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
         st.caption(BUSY if running else "Steps can be made once the file is read.")
         return
     others = [other for other in assistant.datasets(key) if other.id != dataset.id]
-    with st.expander("Add a step", icon=":material/cleaning_services:", key=f"add-step-{dataset.id}"):
+    with st.container(border=True, key=f"add-step-{dataset.id}", gap="small"):
         _form(key, dataset, others)
 
 
@@ -38,7 +39,7 @@ def _so_far(assistant: Assistant, key: SessionKey, dataset: Dataset, *, running:
     if len(chain) == 1:
         st.caption("As it was read; no step was made. Each step makes a new version, and the file stays.")
     lines = []
-    for number, (before, after) in enumerate(zip(chain, chain[1:], strict=False), 1):
+    for number, (before, after) in enumerate(pairwise(chain), 1):
         rows = text.count(after.rows, "row")
         if after.rows != before.rows:
             rows = f"{before.rows:,} to {rows}"

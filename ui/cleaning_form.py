@@ -227,7 +227,7 @@ def _table(field: Field, key: str, dataset: Dataset, others: list[Dataset]) -> A
 
 def _condition(field: Field, key: str, dataset: Dataset, others: list[Dataset]) -> Any:
     column = st.selectbox(field.label, [c.name for c in dataset.columns], key=key)
-    op = st.selectbox("is", list(OPERATORS), format_func=OPERATORS.get, key=f"{key}-op")
+    op = st.selectbox("is", tuple(OPERATORS), format_func=lambda one: OPERATORS[one], key=f"{key}-op")
     if op in ("is_missing", "is_present"):
         return [{"column": column, "op": op, "value": None}]
     said = st.text_input("Value", key=f"{key}-value", help="Two or more with commas for between and one of")
