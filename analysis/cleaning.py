@@ -15,14 +15,15 @@ from analysis.cleaning_rows import drop_duplicates, drop_missing, filter_rows, o
 from analysis.cleaning_shape import append, pivot, unpivot
 from analysis.cleaning_types import change_type
 from analysis.cleaning_values import clean_text, fill_missing, replace_values, scale
-from analysis.column_profile import kind_of, profile_columns
+from analysis.column_kinds import kind_of
 from analysis.engine import Engine
 from analysis.errors import BadValue, UnknownOption, require_option
 from analysis.joining import join
 from analysis.measures import free_name
+from analysis.profiling import profile_table, store_profile
 from sandbox.engine import quoted
 from sandbox.table import Column, Table
-from storage.datasets import ColumnInfo, Dataset, Datasets
+from storage.datasets import Dataset, Datasets
 from storage.jsonsafe import to_json_safe
 from storage.results import Result
 
@@ -153,11 +154,18 @@ def derived(
     first = parents[0]
     key = options_key(parents, code)
     known = datasets.find_converted(first.sha256, key)
+    profile = None
     if known is None:
-        rows, columns = _written(engine, datasets, parents, code, key)
+        target = datasets.table_path(first.sha256, key)
+        engine.tell(0.3, "Writing the new version")
+        rows, kinds = engine.save(code, parents, target)
+        engine.tell(0.8, "Looking at its columns")
+        profile = profile_table(engine.worker, target, kinds)
+        originals = {c.name: c.original_name for parent in reversed(parents) for c in parent.columns}
+        columns = profile.infos(originals)
     else:
         rows, columns = known.rows, known.columns
-    return datasets.register(
+    made = datasets.register(
         user_id=first.user_id,
         name=first.name,
         sha256=first.sha256,
@@ -174,23 +182,15 @@ def derived(
         parents=[parent.id for parent in parents],
         step=to_json_safe(step),
     )
+    if profile is not None:
+        store_profile(made, profile)
+    return made
 
 
 def options_key(parents: Sequence[Dataset], code: str) -> str:
     """Names a derived table's file: the same tables and code give the same rows."""
     ways = [f"{parent.sha256}/{parent.table_path.stem}" for parent in parents]
     return hashlib.sha256("\n".join([*ways, code]).encode()).hexdigest()[:32]
-
-
-def _written(
-    engine: Engine, datasets: Datasets, parents: list[Dataset], code: str, key: str
-) -> tuple[int, list[ColumnInfo]]:
-    target = datasets.table_path(parents[0].sha256, key)
-    engine.tell(0.3, "Writing the new version")
-    rows, columns = engine.save(code, parents, target)
-    engine.tell(0.8, "Looking at its columns")
-    originals = {c.name: c.original_name for parent in reversed(parents) for c in parent.columns}
-    return rows, profile_columns(engine.worker, target, rows, columns, originals)
 
 
 def _make(engine: Engine, datasets: Datasets, tool: str, arguments: dict[str, Any], made: Plan) -> Change:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from analysis.cleaning_plan import NothingToChange, Plan, Source, constant, counted, listing, number
-from analysis.column_profile import kind_of
+from analysis.column_kinds import kind_of
 from analysis.conditions import said
 from analysis.errors import BadQuery, BadValue, UnknownOption, require_option
 from analysis.measures import free_name, require_numeric

@@ -20,7 +20,7 @@ from ibis.backends.sql.datatypes import DuckDBType
 
 from analysis.errors import BadQuery, LimitExceeded, NoTable, UnknownColumn, UnknownDataset, nearest
 from sandbox import errors as sandbox_errors
-from sandbox.client import CONVERT_SECONDS, PROGRAM_SECONDS, QUERY_SECONDS, ProgramOutput, Worker
+from sandbox.client import READ_SECONDS, PROGRAM_SECONDS, QUERY_SECONDS, ProgramOutput, Worker
 from sandbox.exchange import Progress
 from sandbox.table import Table
 from storage.datasets import ColumnInfo, Dataset
@@ -125,7 +125,7 @@ class Engine:
 
         Raises BadQuery or LimitExceeded.
         """
-        return self._query(text, None, CONVERT_SECONDS)
+        return self._query(text, None, READ_SECONDS)
 
     def tell(self, part: float, text: str) -> None:
         """Says how far the work is: a part between 0 and 1, and words."""

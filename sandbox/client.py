@@ -188,7 +188,7 @@ class Worker:
                 process.close()
 
     def save(
-        self, sql: str, tables: Mapping[str, Path], target: Path, *, timeout: float = CONVERT_SECONDS
+        self, sql: str, tables: Mapping[str, Path], target: Path, *, timeout: float = READ_SECONDS
     ) -> dict[str, Any]:
         """The rows of one SELECT over `tables` as the Parquet file `target`, in a process of its own.
 
@@ -202,13 +202,13 @@ class Worker:
             made = Path(folder).resolve() / target.name
             call = {"do": "save", "sql": sql, "tables": paths, "target": str(made)}
             grant = self._grant(
-                read=[str(self._opened().data)], write=str(made.parent), file_mb=CONVERTED_FILE_MB
+                read=[str(self._opened().data)], write=str(made.parent), file_mb=READ_FILE_MB
             )
-            process = self._converting = self._spawn("engine", grant)
+            process = self._reading = self._spawn("engine", grant)
             try:
                 report = self._ask(process, call, timeout, dict[str, Any])
             finally:
-                self._converting = None
+                self._reading = None
                 process.close()
             made.replace(target)
         return report
