@@ -17,8 +17,9 @@ from agents.settings import Settings
 from agents.turns import Turns
 from agents.verified import Verification
 from agents.workspace import close_workspace, open_workspace
+from analysis.cleaning import remade
 from analysis.engine import Engine
-from analysis.ingest import Progress, ingest
+from analysis.ingest import Progress, ReadOptions, ingest
 from sandbox.isolation import Isolation
 from storage.conversations import Conversation
 from storage.datasets import Dataset
@@ -197,18 +198,27 @@ class Assistant:
         """
         from agents.transfer import import_session
 
-        def read(data: BinaryIO, file_name: str) -> Dataset:
+        worker = self.pool.worker(f"import of {user_id}")
+        store = self.store.datasets
+
+        def read(data: BinaryIO, file_name: str, options: ReadOptions | None) -> Dataset:
+            limit_mb = self.settings.upload_limit_mb
             return ingest(
                 data,
                 file_name,
-                datasets=self.store.datasets,
-                worker=self.pool.worker(f"import of {user_id}"),
+                datasets=store,
+                worker=worker,
                 user_id=user_id,
-                limit_mb=self.settings.upload_limit_mb,
+                limit_mb=limit_mb,
+                options=options,
             )
 
+        def remake(parents: list[Dataset], step: dict[str, Any]) -> Dataset:
+            key = SessionKey(APP_NAME, user_id, "")
+            return remade(Engine(worker, parents, key=key, invocation_id=""), store, parents, step)
+
         try:
-            return import_session(self.store, self._await, user_id, APP_NAME, source, read)
+            return import_session(self.store, self._await, user_id, APP_NAME, source, read, remake)
         finally:
             self.pool.forget(f"import of {user_id}")
 

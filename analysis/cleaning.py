@@ -17,7 +17,7 @@ from analysis.cleaning_types import change_type
 from analysis.cleaning_values import clean_text, fill_missing, replace_values, scale
 from analysis.column_kinds import kind_of
 from analysis.engine import Engine
-from analysis.errors import BadValue, UnknownOption, require_option
+from analysis.errors import AnalysisError, BadValue, UnknownOption, require_option
 from analysis.joining import join
 from analysis.measures import free_name
 from analysis.profiling import profile_table, store_profile
@@ -182,9 +182,36 @@ def derived(
         parents=[parent.id for parent in parents],
         step=to_json_safe(step),
     )
+    if made.parents != [parent.id for parent in parents]:
+        # The same table was deleted and read again since.
+        made = datasets.update(made, parents=[parent.id for parent in parents], step=to_json_safe(step))
     if profile is not None:
         store_profile(made, profile)
     return made
+
+
+def remade(engine: Engine, datasets: Datasets, parents: list[Dataset], step: dict[str, Any]) -> Dataset:
+    """The version that a step recorded elsewhere makes of these tables, by its code.
+
+    Its words are kept only if they are those of this very code. Raises BadQuery and LimitExceeded.
+    """
+    code, words = str(step.get("code", "")), str(step.get("text", ""))
+    try:
+        made = _planned_again(engine, parents, step)
+        said = (made.code, made.text) == (code, words)
+    except (AnalysisError, TypeError):
+        said = False
+    text = words if said else f"SQL of an imported step that calls itself: {words[:200]}"
+    kept = {name: step[name] for name in ("tool", "arguments", "rows_before") if name in step}
+    return derived(engine, datasets, parents, code, kept | {"text": text, "code": code, "result_id": ""})
+
+
+def _planned_again(engine: Engine, parents: list[Dataset], step: dict[str, Any]) -> Plan:
+    options = dict(step.get("arguments") or {})
+    if step.get("tool") == JOIN:
+        return join(engine, **options | {"left": parents[0].name})
+    options.pop("dataset", None)
+    return plan(engine, options.pop("step", ""), parents[0].name, **options)
 
 
 def options_key(parents: Sequence[Dataset], code: str) -> str:

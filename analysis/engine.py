@@ -7,7 +7,8 @@ the very text that ran, so it gives the same output anywhere its tables are.
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
@@ -20,7 +21,7 @@ from ibis.backends.sql.datatypes import DuckDBType
 
 from analysis.errors import BadQuery, LimitExceeded, NoTable, UnknownColumn, UnknownDataset, nearest
 from sandbox import errors as sandbox_errors
-from sandbox.client import READ_SECONDS, PROGRAM_SECONDS, QUERY_SECONDS, ProgramOutput, Worker
+from sandbox.client import PROGRAM_SECONDS, READ_SECONDS, ProgramOutput, Worker
 from sandbox.exchange import Progress
 from sandbox.table import Table
 from storage.datasets import ColumnInfo, Dataset
@@ -125,7 +126,8 @@ class Engine:
 
         Raises BadQuery or LimitExceeded.
         """
-        return self._query(text, None, READ_SECONDS)
+        with _refusals():
+            return self._worker.query(text, self.tables, limit=None, timeout=READ_SECONDS)
 
     def tell(self, part: float, text: str) -> None:
         """Says how far the work is: a part between 0 and 1, and words."""
@@ -138,12 +140,8 @@ class Engine:
         Raises BadQuery or LimitExceeded.
         """
         tables = {dataset.name: dataset.table_path for dataset in datasets}
-        try:
+        with _refusals():
             report = self._worker.save(text, tables, target)
-        except sandbox_errors.QueryFailed as error:
-            raise BadQuery(f"The query was refused: {error}") from error
-        except sandbox_errors.SandboxError as error:
-            raise LimitExceeded(str(error)) from error
         return report["rows"], [(name, kind) for name, kind in report["columns"]]
 
     def run(self, expression: Any, **about: Any) -> Result:
@@ -236,13 +234,20 @@ class Engine:
             created_at=time.time(),
         )
 
-    def _query(self, text: str, limit: int | None, timeout: float = QUERY_SECONDS) -> Table:
-        try:
-            return self._worker.query(text, self.tables, limit=limit, timeout=timeout)
-        except sandbox_errors.QueryFailed as error:
-            raise BadQuery(f"The query was refused: {error}") from error
-        except sandbox_errors.SandboxError as error:
-            raise LimitExceeded(str(error)) from error
+    def _query(self, text: str, limit: int | None) -> Table:
+        with _refusals():
+            return self._worker.query(text, self.tables, limit=limit)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """The worker's errors as those of an analysis."""
+    try:
+        yield
+    except sandbox_errors.QueryFailed as error:
+        raise BadQuery(f"The query was refused: {error}") from error
+    except sandbox_errors.SandboxError as error:
+        raise LimitExceeded(str(error)) from error
 
 
 def compile_sql(expression: Any) -> str:

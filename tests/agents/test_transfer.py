@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from agents.assistant import Assistant
+from agents.transfer import VERSION
 from storage.errors import InvalidExport, NotFound
 from storage.keys import SessionKey
 from tests.agents.conftest import Open, ask, result_ids, said, with_sample
@@ -146,6 +147,6 @@ def test_a_newer_format_is_said(assistant: Open) -> None:
     data = exported(made, talked(made))
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         manifest = json.loads(file.read("manifest.json"))
-    manifest["version"] = 2
+    manifest["version"] = VERSION + 1
     with pytest.raises(InvalidExport, match="newer version"):
         made.import_session("bea", changed(data, "manifest.json", json.dumps(manifest).encode()))

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -10,12 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.cleaning import Change, clean
+from analysis.cleaning import Change, clean, plan, preview
+from analysis.cleaning_plan import DoesNotFit, NothingToChange
 from analysis.engine import Engine, result_table
+from analysis.errors import AnalysisError
+from analysis.versions import history, steps_table, version_before, versions
 from sandbox.client import Worker
 from sandbox.engine import literal
 from storage.datasets import Dataset
 from storage.store import Store
+from tests.analysis.cleaning_cases import STEPS
 from tests.analysis.conftest import KEY, read
 
 ROWS = 400
@@ -57,11 +60,12 @@ def data(store: Store, worker: Worker) -> Dataset:
 
 def frame_of(dataset: Dataset) -> Frame:
     with duckdb.connect() as con:
-        return con.sql(f"FROM {literal(str(dataset.table_path))}").df()
+        frame: Frame = con.sql(f"FROM {literal(str(dataset.table_path))}").df()
+    return frame
 
 
 def rerun(change: Change, parents: list[Dataset]) -> None:
-    """The stored code alone, in plain DuckDB over the parents, gives the new version's rows in their order."""
+    """The stored code alone, in plain DuckDB over the parents, gives the version's rows in their order."""
     result, dataset = change.result, change.dataset
     with duckdb.connect() as con:
         for parent in parents:
@@ -72,7 +76,7 @@ def rerun(change: Change, parents: list[Dataset]) -> None:
     assert result.code_sha256 == hashlib.sha256(result.code.encode()).hexdigest()
     assert [(i.dataset, i.version) for i in result.inputs] == [(p.name, p.version) for p in parents]
     assert dataset.parents == [p.id for p in parents] and dataset.step["code"] == result.code
-    assert dataset.step["result_id"] == result.id and dataset.step["tool"] == result.tool
+    assert dataset.step["tool"] == result.tool
 
 
 def same(ours: Frame, theirs: Frame) -> None:
@@ -88,248 +92,10 @@ def same(ours: Frame, theirs: Frame) -> None:
                 assert a == b, (name, a, b)
 
 
-def _amount(f: Frame) -> pd.Series:
-    return pd.to_numeric(f["amount"].str.replace(",", "."), errors="coerce")
-
-
-def _fences(f: Frame) -> tuple[float, float]:
-    low, high = f["price"].quantile([0.25, 0.75])
-    return low - 1.5 * (high - low), high + 1.5 * (high - low)
-
-
-def _beyond(f: Frame) -> pd.Series:
-    low, high = _fences(f)
-    return (f["price"] < low) | (f["price"] > high)
-
-
-def _mode(values: pd.Series) -> Any:
-    found = values.mode()
-    return found.iloc[0] if len(found) else None
-
-
-def _grouped_mode(f: Frame) -> Frame:
-    modes = f.groupby("region", dropna=False)["quantity"].transform(_mode)
-    return f.assign(quantity=f["quantity"].fillna(modes))
-
-
-def _pivot(f: Frame) -> Frame:
-    wide = f.dropna(subset=["region"]).pivot_table(
-        index="full", columns="region", values="cost", aggfunc="mean", dropna=False
-    )
-    return wide.reset_index().rename_axis(None, axis=1)
-
-
-def _split(f: Frame) -> Frame:
-    parts = f["full"].str.split("-", n=1, expand=True)
-    return f.assign(one=parts[0], two=parts[1])
-
-
-STEPS: dict[str, tuple[str, dict[str, Any], Callable[[Frame], Frame]]] = {
-    "number with a decimal comma": (
-        "change_type",
-        {"columns": ["amount"], "to": "number", "format": "1.234,5", "on_error": "missing"},
-        lambda f: f.assign(amount=_amount(f)),
-    ),
-    "truth values": (
-        "change_type",
-        {"columns": ["paid"], "to": "boolean", "format": "ja/nein"},
-        lambda f: f.assign(paid=f["paid"].map({"ja": True, "nein": False})),
-    ),
-    "number to text": (
-        "change_type",
-        {"columns": ["id"], "to": "text"},
-        lambda f: f.assign(id=f["id"].astype(str)),
-    ),
-    "fill with a value": (
-        "fill_missing",
-        {"columns": ["region"], "value": "none"},
-        lambda f: f.assign(region=f["region"].fillna("none")),
-    ),
-    "fill with the median": (
-        "fill_missing",
-        {"columns": ["price"], "method": "median"},
-        lambda f: f.assign(price=f["price"].fillna(f["price"].median())),
-    ),
-    "fill with the mean of the region": (
-        "fill_missing",
-        {"columns": ["price"], "method": "mean", "by": ["region"]},
-        lambda f: f.assign(
-            price=f["price"].fillna(f.groupby("region", dropna=False)["price"].transform("mean"))
-        ),
-    ),
-    "fill with the mode of the region": (
-        "fill_missing",
-        {"columns": ["quantity"], "method": "mode", "by": ["region"]},
-        _grouped_mode,
-    ),
-    "fill with the value before": (
-        "fill_missing",
-        {"columns": ["price"], "method": "previous", "order_by": "cost"},
-        lambda f: f.assign(price=f.sort_values("cost", kind="stable")["price"].ffill()),
-    ),
-    "fill with the value after": (
-        "fill_missing",
-        {"columns": ["price"], "method": "next"},
-        lambda f: f.assign(price=f["price"].bfill()),
-    ),
-    "no gaps in price": ("drop_missing", {"columns": ["price"]}, lambda f: f.dropna(subset=["price"])),
-    "no gaps at all": ("drop_missing", {}, lambda f: f.dropna()),
-    "duplicates": ("drop_duplicates", {}, lambda f: f.drop_duplicates()),
-    "last of each region": (
-        "drop_duplicates",
-        {"columns": ["region"], "keep": "last"},
-        lambda f: f.drop_duplicates(subset=["region"], keep="last"),
-    ),
-    "dearest of each region": (
-        "drop_duplicates",
-        {"columns": ["full"], "keep": "first", "order_by": "cost", "descending": True},
-        lambda f: f.loc[
-            f.sort_values("cost", ascending=False, kind="stable").drop_duplicates("full").index.sort_values()
-        ],
-    ),
-    "only single rows": (
-        "drop_duplicates",
-        {"columns": ["id"], "keep": "none"},
-        lambda f: f.drop_duplicates(subset=["id"], keep=False),
-    ),
-    "outliers removed": ("outliers", {"columns": ["price"]}, lambda f: f[~_beyond(f)]),
-    "outliers clipped": (
-        "outliers",
-        {"columns": ["price"], "action": "clip"},
-        lambda f: f.assign(price=f["price"].clip(*_fences(f))),
-    ),
-    "outliers marked": (
-        "outliers",
-        {"columns": ["price"], "action": "mark"},
-        lambda f: f.assign(price_outlier=_beyond(f)),
-    ),
-    "far from the mean": (
-        "outliers",
-        {"columns": ["price"], "method": "zscore", "threshold": 2},
-        lambda f: f[~((f["price"] - f["price"].mean()).abs() > 2 * f["price"].std())],
-    ),
-    "rename": (
-        "rename",
-        {"columns": ["price", "cost"], "names": ["Unit price", "price"]},
-        lambda f: f.rename(columns={"price": "Unit price", "cost": "price"}),
-    ),
-    "drop columns": ("drop_columns", {"columns": ["city", "PAID"]}, lambda f: f.drop(columns=["city", "paid"])),
-    "keep columns": ("keep_columns", {"columns": ["cost", "id"]}, lambda f: f[["cost", "id"]]),
-    "replace values": (
-        "replace_values",
-        {"columns": ["city"], "old": ["berlin", " Berlin "], "value": "Berlin"},
-        lambda f: f.assign(city=f["city"].replace(["berlin", " Berlin "], "Berlin")),
-    ),
-    "value to a gap": (
-        "replace_values",
-        {"columns": ["quantity"], "old": [3]},
-        lambda f: f.assign(quantity=f["quantity"].mask(f["quantity"] == 3)),
-    ),
-    "replace inside": (
-        "replace_values",
-        {"columns": ["full"], "old": ["-c"], "value": "", "method": "part"},
-        lambda f: f.assign(full=f["full"].str.replace("-c", "", regex=False)),
-    ),
-    "trim": ("clean_text", {"columns": ["city"]}, lambda f: f.assign(city=f["city"].str.strip())),
-    "title": (
-        "clean_text",
-        {"columns": ["city"], "method": "title"},
-        lambda f: f.assign(city=f["city"].str.title()),
-    ),
-    "squeeze": (
-        "clean_text",
-        {"columns": ["city"], "method": "squeeze"},
-        lambda f: f.assign(city=f["city"].str.strip().str.replace(r"\s+", " ", regex=True)),
-    ),
-    "derive": (
-        "derive",
-        {"name": "margin", "expression": "price * quantity - cost -- per order"},
-        lambda f: f.assign(margin=f["price"] * f["quantity"] - f["cost"]),
-    ),
-    "derive with a window": (
-        "derive",
-        {"name": "share", "expression": "cost / sum(cost) OVER (PARTITION BY region)"},
-        lambda f: f.assign(share=f["cost"] / f.groupby("region", dropna=False)["cost"].transform("sum")),
-    ),
-    "filter": (
-        "filter",
-        {"where": [{"column": "region", "op": "in", "value": ["west", "East"]}, {"column": "cost", "op": "at_least", "value": 20}]},
-        lambda f: f[f["region"].isin(["West", "East"]) & (f["cost"] >= 20)],
-    ),
-    "filter out": (
-        "filter",
-        {"where": [{"column": "price", "op": "greater_than", "value": 30}], "keep": "others"},
-        lambda f: f[~(f["price"] > 30)],
-    ),
-    "split": (
-        "split_column",
-        {"columns": ["full"], "separator": "-", "names": ["one", "two"]},
-        _split,
-    ),
-    "ranges": (
-        "bin",
-        {"columns": ["cost"], "edges": [0, 15, 20, 25], "names": ["low", "middle", "high"], "name": "level"},
-        lambda f: f.assign(
-            level=pd.cut(f["cost"], [0, 15, 20, 25.0000001], right=False, labels=["low", "middle", "high"]).astype(object)
-        ),
-    ),
-    "as many in each range": (
-        "bin",
-        {"columns": ["cost"], "bins": 4, "method": "quantile", "names": ["a", "b", "c", "d"]},
-        lambda f: f.assign(cost_range=_quarters(f["cost"])),
-    ),
-    "min-max": (
-        "scale",
-        {"columns": ["price", "quantity"]},
-        lambda f: f.assign(
-            **{c: (f[c] - f[c].min()) / (f[c].max() - f[c].min()) for c in ("price", "quantity")}
-        ),
-    ),
-    "standard": (
-        "scale",
-        {"columns": ["cost"], "method": "standard"},
-        lambda f: f.assign(cost=(f["cost"] - f["cost"].mean()) / f["cost"].std(ddof=0)),
-    ),
-    "one-hot": (
-        "one_hot",
-        {"columns": ["region"]},
-        lambda f: pd.concat(
-            [f.drop(columns="region"), pd.get_dummies(f["region"], prefix="region", dtype=int)], axis=1
-        ),
-    ),
-    "unpivot": (
-        "unpivot",
-        {"columns": ["price", "cost"], "by": ["id", "day"], "names": ["kind", "money"]},
-        lambda f: f.melt(id_vars=["id", "day"], value_vars=["price", "cost"], var_name="kind", value_name="money"),
-    ),
-    "pivot": (
-        "pivot",
-        {"columns": ["region"], "value": "cost", "by": ["full"], "aggregate": "mean"},
-        _pivot,
-    ),
-    "sort": (
-        "sort",
-        {"by": ["price"], "descending": True},
-        lambda f: f.sort_values("price", ascending=False, kind="stable"),
-    ),
-    "top ten": (
-        "sort",
-        {"by": ["region", "cost"], "limit": 10},
-        lambda f: f.sort_values(["region", "cost"], kind="stable").head(10),
-    ),
-}  # fmt: skip
-
-
 def _other(before: Any, after: Any) -> bool:
     if pd.isna(before) or pd.isna(after):
-        return pd.isna(before) != pd.isna(after)
+        return bool(pd.isna(before) != pd.isna(after))
     return bool(before != after)
-
-
-def _quarters(values: pd.Series) -> pd.Series:
-    edges = values.quantile([0, 0.25, 0.5, 0.75, 1]).tolist()
-    edges[-1] += 1
-    return pd.cut(values, edges, right=False, labels=["a", "b", "c", "d"]).astype(object)
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -348,6 +114,7 @@ def test_step_agrees_with_pandas_and_runs_again(
     assert table["rows"] == [len(before), len(wanted)]
     assert table["columns"] == [before.shape[1], wanted.shape[1]]
     assert table["missing values"] == [int(before.isna().sum().sum()), int(wanted.isna().sum().sum())]
+    assert change.dataset.step["result_id"] == change.result.id
     assert change.dataset.name == data.name and change.dataset.version > data.version
     assert change.dataset.sha256 == data.sha256 and change.dataset.table_path != data.table_path
     assert {c.name: c.missing for c in change.dataset.columns} == wanted.isna().sum().to_dict()
@@ -355,3 +122,128 @@ def test_step_agrees_with_pandas_and_runs_again(
         both = [c for c in before.columns if c in wanted.columns]
         differ = sum(_other(a, b) for c in both for a, b in zip(before[c], wanted[c], strict=True))
         assert facts["values_changed"] == differ
+
+
+def engine_over(worker: Worker, *datasets: Dataset) -> Engine:
+    return Engine(worker, datasets, key=KEY, invocation_id="i")
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a misfit": ("change_type", {"columns": ["amount"], "to": "number"}, r"425 values of amount .* '\d+,50'"),
+    "some misfits": (
+        "change_type",
+        {"columns": ["amount"], "to": "number", "format": "1.234,5"},
+        r"9 values of amount cannot be read as numbers, such as 'x\d+'",
+    ),
+    "no dates": ("change_type", {"columns": ["city"], "to": "date"}, "No value of city is a date"),
+    "no gaps": ("fill_missing", {"columns": ["cost"], "method": "mean"}, "cost has no missing values"),
+    "mean of text": ("fill_missing", {"columns": ["region"], "method": "mean"}, "makes no sense"),
+    "no such column": ("drop_missing", {"columns": ["prize"]}, "Nearest: price"),
+    "no such step": ("clean_up", {}, "no step"),
+    "no such option": ("rename", {"column": "a"}, "rename takes no column"),
+    "a name that is taken": ("rename", {"columns": ["price"], "names": ["COST"]}, "already"),
+    "nothing left": ("filter", {"where": [{"column": "cost", "op": "less_than", "value": -99}]}, "No row"),
+    "nothing removed": ("drop_missing", {"columns": ["cost"]}, "no such rows"),
+    "nothing trimmed": ("clean_text", {"columns": ["full"]}, "every value is so already"),
+    "another case": (
+        "replace_values", {"columns": ["city"], "old": ["BERLIN"], "value": "B"}, "There is .*'berlin'"
+    ),
+    "two expressions": ("derive", {"name": "a", "expression": "1) AS b, (2"}, "no expression|more than one"),
+    "another table": ("derive", {"name": "a", "expression": "(SELECT 1 FROM other)"}, "There is no table"),
+    "a file": ("derive", {"name": "a", "expression": "(SELECT 1 FROM '/etc/passwd')"}, "There is no table"),
+    "another value each time": ("derive", {"name": "a", "expression": "random() * cost"}, "each time"),
+    "the time now": ("derive", {"name": "a", "expression": "current_date - 1"}, "each time"),
+    "rows for a value": ("derive", {"name": "a", "expression": "unnest([1, 2])"}, "values for 425 rows"),
+    "several values a cell": (
+        "pivot", {"columns": ["region"], "value": "cost", "by": ["full"]}, "rows fall into one cell"
+    ),
+    "all columns": ("drop_columns", {"columns": list(_raw().columns)}, "At least one column"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_done_is_said_and_nothing_is_made(
+    name: str, store: Store, worker: Worker, data: Dataset
+) -> None:
+    step, options, said = REFUSED[name]
+    before = {path.name for path in data.table_path.parent.iterdir()}
+    with pytest.raises(AnalysisError, match=said):
+        clean(engine_over(worker, data), store.datasets, step, **options)
+    assert {path.name for path in data.table_path.parent.iterdir()} == before
+
+
+def test_dates_are_read_in_the_one_way_that_fits_or_asked_about(store: Store, worker: Worker) -> None:
+    def column(*texts: str) -> Engine:
+        content = pd.DataFrame({"k": range(len(texts)), "day": [f"'{t}'" for t in texts]})
+        dataset = read(store, worker, "days.csv", content.to_csv(index=False).encode())
+        change = clean(
+            engine_over(worker, dataset), store.datasets, "replace_values",
+            columns=["day"], old=["'"], value="", method="part",
+        )  # fmt: skip
+        return engine_over(worker, change.dataset)
+
+    made = clean(
+        column("31.01.2024", "01.02.2024"), store.datasets, "change_type", columns=["day"], to="date"
+    )
+    assert [str(d.date()) for d in frame_of(made.dataset)["day"]] == ["2024-01-31", "2024-02-01"]
+    assert any("dd.mm.yyyy" in note for note in made.result.notes)
+    made = clean(column("3/25/2024", "3/1/2024"), store.datasets, "change_type", columns=["day"], to="date")
+    assert [d.day for d in frame_of(made.dataset)["day"]] == [25, 1]
+    either = column("03/04/2024", "05/06/2024")
+    with pytest.raises(DoesNotFit, match="more than one way: dd/mm/yyyy or mm/dd/yyyy"):
+        clean(either, store.datasets, "change_type", columns=["day"], to="date")
+    chosen: dict[str, Any] = {"columns": ["day"], "to": "date", "format": "mm/dd/yyyy"}
+    made = clean(either, store.datasets, "change_type", **chosen)
+    assert [d.month for d in frame_of(made.dataset)["day"]] == [3, 5]
+    with pytest.raises(DoesNotFit, match="1 value of day cannot be read as dates, such as 'soon'"):
+        clean(column("2024-01-31", "soon"), store.datasets, "change_type", columns=["day"], to="date")
+    plain: dict[str, Any] = {"columns": ["day"], "to": "integer"}
+    made = clean(column("007", "1,234", "$ 12"), store.datasets, "change_type", **plain)
+    assert frame_of(made.dataset)["day"].tolist() == [7, 1234, 12]
+    assert any("leading zeros" in note for note in made.result.notes)
+
+
+def test_steps_follow_each_other_and_are_undone_exactly(store: Store, worker: Worker, data: Dataset) -> None:
+    original = hashlib.sha256(data.original_path.read_bytes()).hexdigest()
+    chain = [data]
+    for step, options in (
+        ("drop_duplicates", {}),
+        ("rename", {"columns": ["price"], "names": ["paid price"]}),
+        ("derive", {"name": "gain", "expression": '"paid price" - cost'}),
+        ("sample", {"limit": 100, "seed": 3}),
+    ):
+        made = clean(engine_over(worker, chain[-1]), store.datasets, step, **options)
+        rerun(made, [chain[-1]])
+        chain.append(made.dataset)
+    assert [d.rows for d in chain] == [425, 400, 400, 400, 100]
+    assert [d.id for d in history(store.datasets, chain[-1])] == [d.id for d in chain]
+    assert {d.id for d in chain} <= {d.id for d in versions(store.datasets, data)}
+    known = [column.original_name for column in chain[-1].columns if column.name == "cost"]
+    assert known == ["cost"] and chain[-1].read_options == data.read_options
+    back = chain[-1]
+    for expected in reversed(chain[:-1]):
+        back = version_before(store.datasets, back)
+        assert back == expected
+    with pytest.raises(NothingToChange, match="no step of shop to undo"):
+        version_before(store.datasets, back)
+    again = clean(engine_over(worker, data), store.datasets, "drop_duplicates")
+    assert (again.dataset.id, again.dataset.version) == (chain[1].id, chain[1].version)
+    assert hashlib.sha256(data.original_path.read_bytes()).hexdigest() == original == data.sha256
+    steps = steps_table(engine_over(worker, chain[-1]), chain)
+    assert [row[2] for row in result_table(steps).rows] == [d.rows for d in chain]
+
+
+def test_a_look_ahead_says_what_a_step_then_does(store: Store, worker: Worker, data: Dataset) -> None:
+    engine = engine_over(worker, data)
+    files = sorted(data.table_path.parent.iterdir())
+    seen = preview(engine, plan(engine, "fill_missing", columns=["price"], method="median"))
+    assert sorted(data.table_path.parent.iterdir()) == files
+    price = frame_of(data)["price"]
+    assert seen.values_changed == price.isna().sum() and seen.rows_removed == 0
+    first = price[price.isna()].index[0]
+    assert seen.examples[0] == {
+        "row": first + 1, "column": "price", "before": None, "after": str(price.median()),
+    }  # fmt: skip
+    gone = preview(engine, plan(engine, "drop_duplicates"))
+    assert gone.rows_removed == 25 and len(gone.examples) == 5
+    assert gone.examples[0]["id"] == 1
