@@ -21,7 +21,7 @@ INTEGER_SHAPE = r"-?(?:0|[1-9]\d*)|\+(?:0|[1-9]\d{0,5})"
 # More digits than this are an identifier: a double would lose some of them.
 WHOLE = r"(?:0|[1-9]\d{0,17})"
 CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
-ISO_DAY = r"[12]\d{3}-\d{1,2}-\d{1,2}"
+ISO_DAY = r"[1-9]\d{3}-\d{1,2}-\d{1,2}"
 TIMES = {
     "": "",
     r" \d{1,2}:\d{2}": " %H:%M",
@@ -131,7 +131,7 @@ def readings(decimals: Sequence[str], sign: str = "", thousands: str | None = No
     yield Reading("BOOLEAN", r"(?i:yes|no)", "(lower({v}) = 'yes')")
     yield Reading("DATE", ISO_DAY, "TRY_CAST({v} AS DATE)", fast=FAST_DATE)
     for separator in "/.":
-        shape = rf"[12]\d{{3}}{_escaped(separator)}\d{{1,2}}{_escaped(separator)}\d{{1,2}}"
+        shape = rf"[1-9]\d{{3}}{_escaped(separator)}\d{{1,2}}{_escaped(separator)}\d{{1,2}}"
         yield _date(shape, separator.join(("%Y", "%m", "%d")), "")
     yield Reading("TIMESTAMP", rf"{ISO_DAY}(?:[T ]{CLOCK})?", "TRY_CAST({v} AS TIMESTAMP)", fast=FAST_MOMENT)
     yield Reading(
@@ -185,7 +185,7 @@ def _days_and_months() -> Iterator[Reading]:
         for clock, clock_form in TIMES.items():
             for order, parts in (("day", ("%d", "%m")), ("month", ("%m", "%d"))):
                 form = separator.join((*parts, "%Y"))
-                shape = rf"\d{{1,2}}{mark}\d{{1,2}}{mark}[12]\d{{3}}"
+                shape = rf"\d{{1,2}}{mark}\d{{1,2}}{mark}[1-9]\d{{3}}"
                 yield _date(shape + clock, form + clock_form, order)
                 # 13-04-24 may begin with the year, and 1.2.10 may be a version.
                 if separator == "-":
