@@ -113,8 +113,9 @@ def _for_values(values: Sequence[str], decimals: Sequence[str], thousands: str |
 
 
 def missing(text: str) -> str:
-    """SQL test for a word for missing."""
-    return f"lower(trim({text})) IN ({', '.join(literal(word) for word in MISSING)})"
+    """SQL test for a word for missing. A list after IN would be joined as a table, once for each column."""
+    words = "|".join(re.escape(word) for word in MISSING)
+    return f"regexp_full_match(trim({text}), {literal(f'(?i:{words})')})"
 
 
 def is_missing(value: str) -> bool:
