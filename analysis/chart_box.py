@@ -16,6 +16,7 @@ from storage.results import Result
 MAX_BOXES = 30
 FAR_POINTS = 50
 NUMBERS = ("integer", "number")
+NO_VALUES = ibis.literal([], type="array<float64>")
 
 
 def box(
@@ -40,8 +41,9 @@ def box(
     different = keyed.select("group").distinct()
     groups = engine.fetch(different.aggregate(n=different.count())).rows[0][0]
     notes = missing_note(selection, column.name)
+    boxes = _boxes(engine, keyed, arrays=engine.backend([data]).arrays, there=bool(data.source))
     base = engine.run(
-        _boxes(keyed).order_by(ibis.desc("n"), "group").limit(MAX_BOXES).order_by("group"),
+        boxes.order_by(ibis.desc("n"), "group").limit(MAX_BOXES).order_by("group"),
         title=f"Spread of {column.name}{f' by {group.name}' if group else ''}{selection.words}",
         datasets=[data],
         rows_used=selection.used,
@@ -54,7 +56,8 @@ def box(
     return base, chart.boxes(table, column.name, group.name if group else ""), alt
 
 
-def _boxes(keyed: Any) -> Any:
+def _boxes(engine: Engine, keyed: Any, *, arrays: bool, there: bool) -> Any:
+    """A row a group; the far values are listed here where their engine has no lists."""
     value = keyed["value"]
     quartiles = keyed.group_by("group").aggregate(
         n=keyed.count(), mean=value.mean(), q1=value.quantile(0.25), median=value.quantile(0.5),
@@ -64,16 +67,30 @@ def _boxes(keyed: Any) -> Any:
     value, reach = joined["value"], 1.5 * (joined["q3"] - joined["q1"])
     inside = (value >= joined["q1"] - reach) & (value <= joined["q3"] + reach)
     farthest = ibis.desc((value - joined["median"]).abs())
-    return joined.group_by("group", "n", "mean", "q1", "median", "q3").aggregate(
-        **{
-            "low whisker": value.min(where=inside),
-            "high whisker": value.max(where=inside),
-            "beyond whiskers": (~inside).sum(),
-            "far values": value.collect(where=~inside, order_by=[farthest, value]).fill_null(
-                ibis.literal([], type="array<float64>")
-            )[:FAR_POINTS],
-        }
-    )
+    found = {
+        "low whisker": value.min(where=inside),
+        "high whisker": value.max(where=inside),
+        "beyond whiskers": (~inside).sum(),
+    }
+    if arrays:
+        far = value.collect(where=~inside, order_by=[farthest, value])
+        # PostgreSQL wants an empty list that comes from somewhere.
+        none = value.collect(where=inside)[:0] if there else NO_VALUES
+        found["far values"] = far.fill_null(none)[:FAR_POINTS]
+    made = joined.group_by("group", "n", "mean", "q1", "median", "q3").aggregate(**found)
+    return made if arrays else _with_far_values(engine, made, joined.filter(~inside))
+
+
+def _with_far_values(engine: Engine, boxes: Any, beyond: Any) -> Any:
+    farthest = ibis.desc((beyond["value"] - beyond["median"]).abs())
+    window = ibis.window(group_by="group", order_by=[farthest, beyond["value"]])
+    placed = beyond.select("group", "value", place=ibis.row_number().over(window))
+    boxes = engine.gather(boxes, arrays=True)
+    far = engine.gather(placed.filter(placed["place"] < FAR_POINTS), arrays=True)
+    lists = far.group_by("group").aggregate(__far=far["value"].collect(order_by=far["place"]))
+    whole = boxes.left_join(lists, [boxes["group"].identical_to(lists["group"])])
+    kept = {name: whole[name] for name in boxes.columns}
+    return whole.select(**kept, **{"far values": whole["__far"].fill_null(NO_VALUES)})
 
 
 def _limits(beyond: list[int], groups: int) -> list[str]:

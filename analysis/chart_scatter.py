@@ -7,8 +7,9 @@ from typing import Any
 import ibis
 
 from analysis import chart
+from analysis.backends import compile_sql
 from analysis.conditions import Condition, Selection, select
-from analysis.engine import Engine, compile_sql, python_text, result_table
+from analysis.engine import Engine, python_text, result_table
 from analysis.errors import NotNumeric, TooFew
 from analysis.measures import missing_note, numeric_columns, require_numeric
 from storage.datasets import ColumnInfo, Dataset
@@ -38,20 +39,49 @@ def scatter(
     if selection.used < 2:
         raise TooFew(f"Fewer than two rows have both {across.name} and {up.name}.")
     whole = _whole(selection, across, up, group)
-    points, notes = _drawn_points(whole, selection.used)
+    about |= {"title": f"{up.name} against {across.name}{selection.words}", "datasets": [data]}
+    notes = missing_note(selection, f"both {across.name} and {up.name}")
+    about |= {"rows_used": selection.used, "notes": notes}
+    if data.source:
+        return _figure(_there(engine, whole, selection.used, **about), across, up, group)
+    points, more = _drawn_points(whole, selection.used)
+    about["notes"] = notes + more
     _, base = engine.program(
         CODE.format(points=python_text(compile_sql(points)), line=python_text(compile_sql(_line(whole)))),
-        title=f"{up.name} against {across.name}{selection.words}",
-        datasets=[data],
-        rows_used=selection.used,
-        notes=[*missing_note(selection, f"both {across.name} and {up.name}"), *notes],
         **about,
     )
+    return _figure(base, across, up, group)
+
+
+def _figure(
+    base: Result, across: ColumnInfo, up: ColumnInfo, group: ColumnInfo | None
+) -> tuple[Result, dict[str, Any], str]:
     line = base.facts["trend"]
     groups, left_out = _series(base, group)
-    alt = f"Scatter chart: {base.title}, {selection.used:,} rows. {_said(line)}"
+    alt = f"Scatter chart: {base.title}, {base.rows_used:,} rows. {_said(line)}"
     base = replace(base, notes=[*base.notes, *left_out, _said(line)])
     return base, chart.scatter(groups, across.name, up.name, line), alt
+
+
+def _there(engine: Engine, whole: Any, used: int, **about: Any) -> Result:
+    """Points and line of a table at another engine; which points are drawn is chance there."""
+    points = whole
+    if used > DRAWN_POINTS:
+        points = whole.filter(ibis.random() < DRAWN_POINTS / used).limit(DRAWN_POINTS)
+        drawn = f"About {DRAWN_POINTS:,} points are drawn, chosen by chance"
+        about["notes"] = [*about["notes"], f"{drawn}; the trend line uses all {used:,} rows."]
+    x, y = whole["x"], whole["y"]
+    ends = whole.aggregate(mean_x=x.mean(), mean_y=y.mean(), low=x.min(), high=x.max())
+    mean_x, mean_y, low, high = engine.fetch(ends).rows[0]
+    x, y = x - mean_x, y - mean_y
+    sums = whole.aggregate(xx=(x * x).sum(), yy=(y * y).sum(), xy=(x * y).sum())
+    xx, yy, xy = engine.fetch(sums).rows[0]
+    line = None
+    if xx and yy and low != high:
+        slope, r = xy / xx, round(xy / (xx**0.5 * yy**0.5), 12)
+        line = {"slope": slope, "intercept": mean_y - slope * mean_x, "r": r, "n": used}
+        line |= {"low": low, "high": high}
+    return engine.run(points, facts={"trend": line, "rows": used}, **about)
 
 
 def _said(line: dict[str, Any] | None) -> str:

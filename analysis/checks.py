@@ -12,8 +12,9 @@ from typing import Any
 import ibis
 
 from analysis.agreement import TOLERANCE, difference
+from analysis.backends import compile_sql
 from analysis.conditions import Selection, select
-from analysis.engine import Engine, compile_sql, python_text, result_table
+from analysis.engine import Engine, python_text, result_table
 from analysis.errors import AnalysisError
 from analysis.measures import aggregated, free_name, grouping, selected_interval
 from storage.results import Result

@@ -8,12 +8,15 @@ varies, the classic analysis of variance stands in.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from analysis.backends import compile_sql
 from analysis.conditions import Condition, said, select
-from analysis.engine import Engine, compile_sql, python_text, result_table
+from analysis.engine import Engine, python_text, result_table
 from analysis.errors import ConstantColumn, TooFew, UnknownOption, nearest
 from analysis.facts import extremes, with_facts
 from analysis.measures import missing_note, require_numeric
+from analysis.remote import relations
 from storage.datasets import ColumnInfo, Dataset
 from storage.results import Result
 
@@ -89,8 +92,7 @@ def compare(
         notes.append("Groups with a single value are listed but not tested.")
     if min(large) < 30:
         notes.append("At least one group has fewer than 30 values: read the p-value with care.")
-    _, result = engine.program(
-        CODE.format(sql=python_text(compile_sql(selected))),
+    about: dict[str, Any] = dict(
         title=f"{value.name} compared by {group.name}{selection.words}",
         tool="compare",
         arguments={
@@ -101,6 +103,10 @@ def compare(
         rows_used=selection.used,
         notes=notes,
     )  # fmt: skip
+    if data.source:
+        result = relations.compared(engine, selection, value, group, **about)
+    else:
+        _, result = engine.program(CODE.format(sql=python_text(compile_sql(selected))), **about)
     if result.facts["test"] == "ANOVA":
         never = "A group never varies, so the test is the one that assumes equal variances."
         result = replace(result, notes=[*result.notes, never])

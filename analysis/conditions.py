@@ -63,6 +63,11 @@ class Filtered:
     """' where city is Berlin', or nothing."""
 
     @property
+    def known(self) -> bool:
+        """Whether the columns' profile is of exactly these rows; a table elsewhere may have changed since."""
+        return not self.words and not self.dataset.source
+
+    @property
     def empty(self) -> EmptySelection:
         """What is said when no row passes."""
         return EmptySelection(f"No row of {self.dataset.file_name} passes the filter:{self.words[6:]}.")
@@ -98,13 +103,15 @@ def select(engine: Engine, dataset: str, where: Sequence[Condition], *needed: Co
     data, table = found.dataset, found.table
     columns = list({column.name: column for column in needed if column is not None}.values())
     gaps = [column for column in columns if column.missing or not_finite(column)]
-    if not where and not gaps:
+    if found.known and not gaps:
         return Selection(data, table, "", data.rows, data.rows)
-    if not where and len(gaps) == 1 and not not_finite(gaps[0]):
+    if found.known and len(gaps) == 1 and not not_finite(gaps[0]):
         return Selection(data, table, "", data.rows, data.rows - gaps[0].missing)
     rows, used = engine.fetch(table.aggregate(rows=table.count(), used=complete(table, columns))).rows[0]
-    if rows == 0:
+    if rows == 0 and where:
         raise found.empty
+    if not where:
+        engine.saw_rows(data, rows)
     return Selection(data, table, found.words, rows, used)
 
 

@@ -10,11 +10,13 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
+from analysis.backends import compile_sql
 from analysis.conditions import Condition, Selection, select
-from analysis.engine import Engine, compile_sql, python_text, result_table
+from analysis.engine import Engine, python_text, result_table
 from analysis.errors import ConstantColumn, NotNumeric, TooFew, require_option
 from analysis.facts import is_number, with_facts
 from analysis.measures import free_name, missing_note, numeric_columns, require_numeric
+from analysis.remote import relations
 from storage.datasets import ColumnInfo
 from storage.results import Result
 
@@ -105,16 +107,16 @@ def _pair(
     arguments: dict[str, Any],
 ) -> Result:
     table = selection.table
-    sql = compile_sql(table.select(x=table[x.name].cast("float64"), y=table[y.name].cast("float64")))
-    template = PEARSON if method == "pearson" else SPEARMAN
-    _, result = engine.program(
-        template.format(sql=python_text(sql), x=x.name, y=y.name),
-        title=f"{method.title()} correlation of {x.name} and {y.name}{selection.words}",
-        tool="correlate",
-        arguments=arguments,
-        datasets=[selection.dataset],
-        kind="value",
-    )
+    about: dict[str, Any] = {
+        "title": f"{method.title()} correlation of {x.name} and {y.name}{selection.words}",
+        "tool": "correlate", "arguments": arguments, "datasets": [selection.dataset], "kind": "value",
+    }  # fmt: skip
+    if selection.dataset.source:
+        result = relations.pair(engine, selection, x, y, method, **about)
+    else:
+        sql = compile_sql(table.select(x=table[x.name].cast("float64"), y=table[y.name].cast("float64")))
+        template = PEARSON if method == "pearson" else SPEARMAN
+        _, result = engine.program(template.format(sql=python_text(sql), x=x.name, y=y.name), **about)
     selection = replace(selection, used=result.facts["n"])
     used, both = selection.used, f"both {x.name} and {y.name}"
     if used < MINIMUM:
@@ -124,7 +126,7 @@ def _pair(
     notes = missing_note(selection, both)
     if used < 30:
         notes.append(f"Only {used} rows: read the p-value with care.")
-    return replace(result, rows_used=used, rows_total=selection.dataset.rows, notes=notes)
+    return replace(result, rows_used=used, rows_total=engine.rows(selection.dataset), notes=notes)
 
 
 def _undefined(engine: Engine, selection: Selection, x: ColumnInfo, y: ColumnInfo) -> ConstantColumn:
@@ -150,23 +152,25 @@ def _matrix(
     method: str,
     arguments: dict[str, Any],
 ) -> Result:
-    shown = columns[:MAX_COLUMNS]
+    ranked_there = method == "spearman" and selection.dataset.source
+    shown = columns[: relations.RANKED_COLUMNS if ranked_there else MAX_COLUMNS]
     table = selection.table
-    sql = compile_sql(table.select(**{c.name: table[c.name].cast("float64") for c in shown}))
     names = [c.name for c in shown]
     notes = ["Each pair uses the rows that have both values."]
-    if len(columns) > MAX_COLUMNS:
-        notes.append(f"The first {MAX_COLUMNS} of {len(columns)} number columns.")
-    _, result = engine.program(
-        MATRIX.format(sql=python_text(sql), method=method, first=free_name("column", names)),
-        title=f"{method.title()} correlations{selection.words}",
-        tool="correlate",
-        arguments=arguments,
-        datasets=[selection.dataset],
-        rows_used=selection.rows,
-        notes=notes,
-        facts={"columns": names},
-    )
+    if len(columns) > len(shown):
+        notes.append(f"The first {len(shown)} of {len(columns)} number columns.")
+    about: dict[str, Any] = {
+        "title": f"{method.title()} correlations{selection.words}", "tool": "correlate",
+        "arguments": arguments, "datasets": [selection.dataset], "rows_used": selection.rows, "notes": notes,
+        "facts": {"columns": names},
+    }  # fmt: skip
+    first = free_name("column", names)
+    if selection.dataset.source:
+        result = relations.matrix(engine, selection, shown, method, first, **about)
+    else:
+        sql = compile_sql(table.select(**{c.name: table[c.name].cast("float64") for c in shown}))
+        code = MATRIX.format(sql=python_text(sql), method=method, first=first)
+        _, result = engine.program(code, **about)
     cells = [row[1:] for row in result_table(result).rows]
     flat = [name for i, name in enumerate(names) if not is_number(cells[i][i])]
     if flat:

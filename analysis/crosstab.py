@@ -104,7 +104,9 @@ def _filled(wide: Any, cells: list[str], share: str) -> Any:
         }[share]
         for cell in cells
     }
-    return filled.mutate(**{cell: 100.0 * filled[cell] / wholes[cell].nullif(0) for cell in cells})
+    return filled.mutate(
+        **{cell: 100.0 * filled[cell].cast("float64") / wholes[cell].nullif(0) for cell in cells}
+    )
 
 
 def _named(wide: Any, down: str, cells: list[str], values: list[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def describe(engine: Engine, column: str, dataset: str = "", where: Sequence[Con
     selection = select(engine, dataset, where, info)
     field = selection.table[info.name]
     distinct = info.distinct
-    if selection.words or not_finite(info):
+    if not selection.known or not_finite(info):
         distinct = engine.fetch(selection.table.aggregate(n=field.nunique())).rows[0][0]
     notes, present = missing_note(selection, info.name), selection.used
     facts = {"present": present, "missing": selection.rows - present, "distinct": distinct}

@@ -56,7 +56,7 @@ def distribution(
 def _binned(engine: Engine, selection: Selection, info: ColumnInfo, bins: int) -> Any:
     field = selection.table[info.name].cast("float64")
     low, high = info.min, info.max
-    if selection.words or not_finite(info):
+    if not selection.known or not_finite(info):
         low, high = engine.fetch(selection.table.aggregate(low=field.min(), high=field.max())).rows[0]
     low, high = float(low), float(high)
     width = round_width(low, high, bins, whole=info.kind == "integer")
@@ -65,6 +65,7 @@ def _binned(engine: Engine, selection: Selection, info: ColumnInfo, bins: int) -
     # 0.3 / 0.1 is 2.9999999999999996, and 0.3 belongs to the bin that starts there.
     number = ((whole[info.name].cast("float64") - start) / width + NEAR).floor().cast("int64")
     grouped = whole.group_by(number.name("bin")).aggregate(rows=whole.count())
+    grouped = engine.gather(grouped)
     numbers = ibis.range(0, math.floor(round((high - start) / width, 9)) + 1).unnest().name("bin").as_table()
     joined = numbers.left_join(grouped, numbers["bin"] == grouped["bin"])
     rows = joined["rows"].fill_null(0)
@@ -72,7 +73,7 @@ def _binned(engine: Engine, selection: Selection, info: ColumnInfo, bins: int) -
     return joined.select(
         **{"from": (edge * width + start).round(digits), "to": ((edge + 1) * width + start).round(digits)},
         rows=rows,
-        **{"share %": 100.0 * rows / selection.used},
+        **{"share %": 100.0 * rows.cast("float64") / selection.used},
     ).order_by("from")
 
 
@@ -92,7 +93,7 @@ def _counted(engine: Engine, selection: Selection, info: ColumnInfo) -> tuple[An
     ((name, key),) = keys.items()
     rows, share = free_name(ROWS, [name]), free_name("share %", [name])
     grouped = whole.group_by(key.name(name)).aggregate(**{rows: whole.count()})
-    grouped = grouped.mutate(**{share: 100.0 * grouped[rows] / selection.used})
+    grouped = grouped.mutate(**{share: 100.0 * grouped[rows].cast("float64") / selection.used})
     if period:
         return grouped.order_by(ibis.asc(name)), []
     ordered = grouped.order_by([ibis.desc(rows), ibis.asc(name)]).limit(SHOWN_VALUES)

@@ -1,15 +1,16 @@
 """The one place that executes: an Ibis expression, SQL or a program goes in, a `Result` comes out.
 
-Expressions are compiled to DuckDB's SQL here and run in the conversation's worker; the stored code is
-the very text that ran, so it gives the same output anywhere its tables are.
+Expressions are compiled for the engine that holds the data: DuckDB in the conversation's worker, or the one
+that the dataset is a table of. The stored code is the very text that ran, so it gives the same output
+anywhere its tables are.
 """
 
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,28 @@ import duckdb
 import ibis
 from ibis.backends.sql.datatypes import DuckDBType
 
-from analysis.errors import BadQuery, LimitExceeded, NoTable, UnknownColumn, UnknownDataset, nearest
+from analysis.backends import compile_sql as compile_sql
+from analysis.backends import (
+    FILLED_HERE,
+    Backend,
+    Gathered,
+    IbisBackend,
+    LocalBackend,
+    refusals,
+    tables_of,
+    with_rows,
+)
+from analysis.errors import (
+    BadQuery,
+    ConnectionRefused,
+    ElsewhereOnly,
+    LimitExceeded,
+    NoTable,
+    UnknownColumn,
+    UnknownDataset,
+    nearest,
+)
+from analysis.remote.connections import Connections
 from sandbox import errors as sandbox_errors
 from sandbox.client import PROGRAM_SECONDS, READ_SECONDS, ProgramOutput, Worker
 from sandbox.exchange import Progress
@@ -30,6 +52,16 @@ from storage.keys import SessionKey
 from storage.results import InputRef, Result
 
 ROW_LIMIT = 5_000
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """SQL and where it runs."""
+
+    text: str
+    backend: Backend
+    versions: Mapping[str, str]
+    """Of every engine whose rows are in it; of a remote one, known once it was used."""
 
 
 class Engine:
@@ -43,7 +75,11 @@ class Engine:
         key: SessionKey,
         invocation_id: str,
         progress: Progress | None = None,
+        connections: Connections | None = None,
     ) -> None:
+        self._connections = connections
+        self._counted: dict[str, int] = {}
+        self._gathered: list[Gathered] = []
         self._worker = worker
         self._datasets = list(datasets)
         self._key = key
@@ -52,8 +88,12 @@ class Engine:
 
     @cached_property
     def tables(self) -> dict[str, Path]:
-        """Every dataset's name and Parquet file."""
-        return {dataset.name: dataset.table_path for dataset in self._datasets}
+        """Name and Parquet file of every dataset that is here."""
+        return {d.name: d.table_path for d in self._datasets if not d.source}
+
+    @cached_property
+    def _local(self) -> LocalBackend:
+        return LocalBackend(self._worker, self.tables)
 
     @property
     def datasets(self) -> list[Dataset]:
@@ -94,6 +134,34 @@ class Engine:
             f"{dataset.file_name} has no column {wanted!r}. Nearest: {', '.join(close)}.", close
         )
 
+    def backend(self, datasets: Iterable[Dataset]) -> Backend:
+        """What runs queries over these datasets. Raises ElsewhereOnly when they are at several engines."""
+        used = list(datasets)
+        places = {dataset.source.get("connection", "") for dataset in used}
+        if places <= {""}:
+            return self._local
+        if len(places) > 1:
+            names = ", ".join(dataset.name for dataset in used)
+            raise ElsewhereOnly(f"{names} are at different engines. Bring copies here, then ask again.")
+        if self._connections is None:
+            raise ConnectionRefused("No connection to another engine is configured here.")
+        connection = self._connections.named(places.pop())
+        there = [d for d in self._datasets if d.source.get("connection") == connection.name]
+        return IbisBackend(connection, there, self._worker.watch)
+
+    def rows(self, dataset: Dataset) -> int:
+        """How many rows the dataset has; at another engine, now."""
+        if not dataset.source:
+            return dataset.rows
+        if dataset.name not in self._counted:
+            table = self.table(dataset)
+            self._counted[dataset.name] = int(self.fetch(table.aggregate(n=table.count())).rows[0][0])
+        return self._counted[dataset.name]
+
+    def saw_rows(self, dataset: Dataset, rows: int) -> None:
+        """Notes how many rows the dataset has, where an analysis counted them."""
+        self._counted[dataset.name] = rows
+
     def table(self, dataset: Dataset) -> Any:
         """The dataset as an Ibis table; NaN and infinities count as missing."""
         schema = {c.name: DuckDBType.from_string(c.type) for c in dataset.columns}
@@ -104,7 +172,8 @@ class Engine:
 
     def fetch(self, expression: Any) -> Table:
         """Runs an expression for its numbers alone; no result is recorded."""
-        return self._query(compile_sql(expression), None)
+        compiled = self._compiled(expression)
+        return compiled.backend.query(compiled.text, expression.schema(), None)
 
     @property
     def worker(self) -> Worker:
@@ -119,6 +188,7 @@ class Engine:
             key=self._key,
             invocation_id=self._invocation_id,
             progress=self._progress,
+            connections=self._connections,
         )
 
     def select(self, text: str) -> Table:
@@ -126,7 +196,7 @@ class Engine:
 
         Raises BadQuery or LimitExceeded.
         """
-        with _refusals():
+        with refusals():
             return self._worker.query(text, self.tables, limit=None, timeout=READ_SECONDS)
 
     def tell(self, part: float, text: str) -> None:
@@ -139,30 +209,82 @@ class Engine:
 
         Raises BadQuery or LimitExceeded.
         """
+        _require_here(datasets)
         tables = {dataset.name: dataset.table_path for dataset in datasets}
-        with _refusals():
+        with refusals():
             report = self._worker.save(text, tables, target)
         return report["rows"], [(name, kind) for name, kind in report["columns"]]
 
     def run(self, expression: Any, **about: Any) -> Result:
         """Runs an expression; `about` is what `record` takes."""
-        return self.sql(compile_sql(expression), **about)
+        compiled = self._compiled(expression)
+        table = compiled.backend.query(compiled.text, expression.schema(), ROW_LIMIT)
+        return self._kept(table, compiled, **about)
 
     def keep(self, table: Table, expression: Any, **about: Any) -> Result:
         """The result of an expression whose rows came with another's, such as one that counts besides."""
-        return self._kept(table, compile_sql(expression), **about)
+        return self._kept(table, self._compiled(expression), **about)
 
     def sql(self, text: str, **about: Any) -> Result:
         """Runs one SELECT over the datasets by name. Raises BadQuery or LimitExceeded."""
-        return self._kept(self._query(text, ROW_LIMIT), text, **about)
+        here = text.startswith(FILLED_HERE)
+        backend = self._local if here else self.backend(about["datasets"])
+        text = backend.written(text)
+        table = backend.query(text, None, ROW_LIMIT)
+        return self._kept(table, Compiled(text, backend, backend.versions), **about)
 
-    def _kept(self, table: Table, text: str, **about: Any) -> Result:
+    def gather(self, expression: Any, *, arrays: bool = False) -> Any:
+        """The expression for joining it to the rows of a range, or with `arrays` for adding lists to it.
+
+        As it is, or its rows, brought here, where the engine cannot do that itself.
+        """
+        backend = self._backend_of(expression)
+        if backend.arrays if arrays else backend.ranges:
+            return expression
+        text = backend.compile(expression)
+        name = f"gathered_{len(self._gathered) + 1}"
+        table = backend.query(text, expression.schema(), None)
+        self._gathered.append(Gathered(name, table, text, backend))
+        return ibis.table(expression.schema(), name=name)
+
+    def finish(self, parts: Mapping[str, Any], code: str, **about: Any) -> tuple[ProgramOutput, Result]:
+        """Runs expressions where their data is, and `code` here over their rows, lists of dictionaries."""
+        lines: list[str] = []
+        versions: dict[str, str] = {}
+        for name, expression in parts.items():
+            backend = self._backend_of(expression)
+            text = backend.compile(expression)
+            table = backend.query(text, expression.schema(), None)
+            rows = [f"    {json_like(record)!r},\n" for record in table.records()]
+            lines += [f"# What {backend.name} answered to:", *(f"#   {line}" for line in text.splitlines())]
+            lines += [f"{name} = [\n{''.join(rows)}]"]
+            versions |= backend.versions
+        about["engine"] = versions | engine_versions("python")
+        return self._program("\n".join([*lines, code]), **about)
+
+    def _backend_of(self, expression: Any) -> Backend:
+        if not any(dataset.source for dataset in self._datasets):
+            return self._local
+        names = tables_of(expression)
+        return self.backend(dataset for dataset in self._datasets if dataset.name in names)
+
+    def _compiled(self, expression: Any) -> "Compiled":
+        backend = self._backend_of(expression)
+        text = backend.compile(expression)
+        named = tables_of(expression) if self._gathered else set()
+        if gathered := [part for part in self._gathered if part.name in named]:
+            text = with_rows(text, gathered)
+            return Compiled(text, backend, gathered[0].backend.versions | backend.versions)
+        return Compiled(text, backend, backend.versions)
+
+    def _kept(self, table: Table, compiled: "Compiled", **about: Any) -> Result:
         if len(table.rows) > ROW_LIMIT:
             table = replace(table, rows=table.rows[:ROW_LIMIT], truncated=True)
         if table.truncated:
             kept = f"The first {len(table.rows):,} of {table.row_count:,} rows are kept."
             about["notes"] = [*about.get("notes", ()), kept]
-        return self.record({"table": table.to_json()}, text, "sql", table.elapsed, **about)
+        output = {"table": table.to_json()}
+        return self.record(output, compiled.text, "sql", table.elapsed, engine=compiled.versions, **about)
 
     def program(
         self,
@@ -174,8 +296,21 @@ class Engine:
     ) -> tuple[ProgramOutput, Result]:
         """Runs Python over the datasets; its first table is the result's, its values the facts.
 
-        It may read `files` by name, and tell how far it is with `progress(part, text)`.
+        It may read `files` by name, and tell how far it is with `progress(part, text)`. Raises ElsewhereOnly
+        for a dataset whose rows are at another engine.
         """
+        if not code.startswith(GIVEN):
+            _require_here(about["datasets"])
+        return self._program(code, files=files, timeout=timeout, **about)
+
+    def _program(
+        self,
+        code: str,
+        *,
+        files: Mapping[str, Path] | None = None,
+        timeout: float = PROGRAM_SECONDS,
+        **about: Any,
+    ) -> tuple[ProgramOutput, Result]:
         started = time.perf_counter()
         try:
             output = self._worker.program(
@@ -208,6 +343,7 @@ class Engine:
         notes: Iterable[str] = (),
         facts: dict[str, Any] | None = None,
         parents: Iterable[str] = (),
+        engine: Mapping[str, str] | None = None,
     ) -> Result:
         """The record of what ran. `rows_used` None: unknown, as for SQL that somebody wrote."""
         used = list(datasets)
@@ -225,39 +361,37 @@ class Engine:
             inputs=[InputRef(d.name, d.version, d.sha256) for d in used],
             output=to_json_safe(output),
             parents=list(parents),
-            engine=engine_versions(language),
+            engine=dict(engine_versions(language) if engine is None else engine),
             rows_used=rows_used,
-            rows_total=None if rows_used is None else sum(d.rows for d in used),
+            rows_total=None if rows_used is None else sum(self.rows(d) for d in used),
             notes=list(notes),
             facts=to_json_safe(facts or {}),
             duration=duration,
             created_at=time.time(),
         )
 
-    def _query(self, text: str, limit: int | None) -> Table:
-        with _refusals():
-            return self._worker.query(text, self.tables, limit=limit)
 
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """The worker's errors as those of an analysis."""
-    try:
-        yield
-    except sandbox_errors.QueryFailed as error:
-        raise BadQuery(f"The query was refused: {error}") from error
-    except sandbox_errors.SandboxError as error:
-        raise LimitExceeded(str(error)) from error
-
-
-def compile_sql(expression: Any) -> str:
-    """An expression as DuckDB's SQL."""
-    return str(ibis.to_sql(expression, dialect="duckdb", pretty=True))
+def _require_here(datasets: Iterable[Dataset]) -> None:
+    """Raises ElsewhereOnly for a dataset whose rows are at another engine."""
+    for dataset in datasets:
+        if dataset.source:
+            raise ElsewhereOnly(
+                f"{dataset.name} is at {dataset.source['connection']}, and this needs its rows here. "
+                "Bring a copy of it here (all rows, or those of a filter), and ask about the copy."
+            )
 
 
 def not_finite(column: ColumnInfo) -> bool:
     """Whether a number column holds NaN or infinities: its range, stored as JSON, has no end then."""
     return column.kind == "number" and column.distinct > 0 and None in (column.min, column.max)
+
+
+def json_like(record: dict[str, Any]) -> dict[str, Any]:
+    """A row as Python writes it without imports: decimals as floats, dates as ISO text."""
+    return {
+        name: float(value) if isinstance(value, Decimal) else to_json_safe(value)
+        for name, value in record.items()
+    }
 
 
 def python_text(text: str) -> str:

@@ -102,6 +102,18 @@ class LimitExceeded(AnalysisError):
     kind = "limit_exceeded"
 
 
+class ConnectionRefused(AnalysisError):
+    """A connection to another engine is not configured rightly, or the engine cannot be reached."""
+
+    kind = "connection_refused"
+
+
+class ElsewhereOnly(AnalysisError):
+    """The rows are at another engine, and this needs them here."""
+
+    kind = "not_at_this_engine"
+
+
 def nearest(name: str, known: Sequence[str]) -> list[str]:
     """Up to five known names most like `name`, best first."""
     found = process.extract(name.lower(), {k: k.lower() for k in known}, scorer=fuzz.WRatio, limit=NEAREST)

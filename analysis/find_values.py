@@ -39,7 +39,7 @@ def find_values(engine: Engine, text: str, dataset: str = "") -> Result:
         tool="find_values",
         arguments={"text": text, "dataset": dataset},
         datasets=[data],
-        rows_used=data.rows,
+        rows_used=engine.rows(data),
         notes=notes,
         facts={"matches": matches},
     )

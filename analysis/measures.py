@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import ibis
+
 from analysis.conditions import Filtered, Selection
 from analysis.engine import Engine
 from analysis.errors import NotNumeric, require_option
@@ -56,7 +58,8 @@ def aggregated(table: Any, aggregate: str, column: ColumnInfo | None) -> Any:
         return field.min() if aggregate == "min" else field.max()
     require_numeric(column, aggregate)
     if column.kind == "boolean":
-        field = field.cast("int64")
+        # Not int64: PostgreSQL knows the way from truth values to its usual integers only.
+        field = field.cast("int32")
     if aggregate == "sum":
         return field.sum()
     if aggregate == "mean":
@@ -109,7 +112,7 @@ def selected_interval(engine: Engine, selection: Filtered, column: ColumnInfo) -
     """The automatic interval of the rows that are selected."""
     if column.kind not in ("date", "datetime"):
         return ""
-    if not selection.words:
+    if selection.known:
         return automatic_interval(column)
     field = selection.table[column.name]
     low, high = engine.fetch(selection.table.aggregate(low=field.min(), high=field.max())).rows[0]
@@ -136,7 +139,14 @@ def grouping(table: Any, column: ColumnInfo, interval: str) -> tuple[dict[str, A
 def group_text(engine: Engine, selection: Selection, column: ColumnInfo) -> Any:
     """A group as text; dates by their automatic period. A missing one stays missing."""
     keys, _ = grouping(selection.table, column, selected_interval(engine, selection, column))
-    return next(iter(keys.values())).cast("string")
+    return as_text(column, next(iter(keys.values())))
+
+
+def as_text(column: ColumnInfo, field: Any) -> Any:
+    """A value as text, the same at every engine: a truth value is a number at some."""
+    if column.kind == "boolean":
+        return ibis.cases((field, "true"), (~field, "false"), else_=None)
+    return field.cast("string")
 
 
 def missing_note(selection: Selection, what: str) -> list[str]:

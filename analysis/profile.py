@@ -4,11 +4,13 @@ Written as SQL over lists: an expression a column would scan a table of 2,000 co
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from analysis.column_kinds import quoted
 from analysis.engine import Engine, not_finite, result_table
 from analysis.facts import with_facts
-from storage.datasets import ColumnInfo
+from analysis.remote import summaries
+from storage.datasets import ColumnInfo, Dataset
 from storage.results import Result
 
 MAX_COLUMNS = 300
@@ -18,6 +20,8 @@ Measure = Callable[[ColumnInfo, str], str]
 def profile(engine: Engine, dataset: str = "") -> Result:
     """Type, missing, different values, range, mean, median and spread of every column."""
     data = engine.dataset(dataset)
+    if data.source:
+        return _there(engine, data, dataset)
     measures: dict[str, Measure] = {
         "missing": lambda c, f: f"count(*) - count({f})",
         "different": lambda c, f: f"count(DISTINCT {f})",
@@ -46,6 +50,20 @@ def profile(engine: Engine, dataset: str = "") -> Result:
     )
 
 
+def _there(engine: Engine, data: Dataset, dataset: str) -> Result:
+    """The same of a table at another engine."""
+    rows = engine.rows(data)
+    result = summaries.profile(
+        engine, data, data.columns[:MAX_COLUMNS], title=f"Summary of {data.file_name}", tool="profile",
+        arguments={"dataset": dataset}, datasets=[data], rows_used=rows, notes=limited(len(data.columns)),
+    )  # fmt: skip
+    lacking = [count for count in result_table(result).column("missing") if count]
+    numbers = sum(map(numeric, data.columns))
+    complete = len(result_table(result).rows) - len(lacking)
+    facts = {"rows": rows, "columns": len(data.columns), "numeric_columns": numbers}
+    return with_facts(result, facts | {"complete_columns": complete})
+
+
 def missing(engine: Engine, dataset: str = "") -> Result:
     """How many values each column lacks, most first."""
     data = engine.dataset(dataset)
@@ -53,16 +71,19 @@ def missing(engine: Engine, dataset: str = "") -> Result:
         "missing": lambda c, f: f"count(*) - count({f})",
         "missing %": lambda c, f: f"100.0 * (count(*) - count({f})) / count(*)",
     }
+    about: dict[str, Any] = {
+        "title": f"Missing values in {data.file_name}", "tool": "missing", "arguments": {"dataset": dataset},
+        "datasets": [data], "rows_used": engine.rows(data),
+    }  # fmt: skip
+    cells = engine.rows(data) * len(data.columns)
+    if data.source:
+        return _with_counts(summaries.missing(engine, data, data.columns, **about), cells)
     inner = listed(data.name, data.columns, measures, with_kind=False)
-    cells = data.rows * len(data.columns)
-    result = engine.sql(
-        f'SELECT * FROM (\n{inner}\n) ORDER BY missing DESC, "column"',
-        title=f"Missing values in {data.file_name}",
-        tool="missing",
-        arguments={"dataset": dataset},
-        datasets=[data],
-        rows_used=data.rows,
-    )
+    text = f'SELECT * FROM (\n{inner}\n) ORDER BY missing DESC, "column"'
+    return _with_counts(engine.sql(text, **about), cells)
+
+
+def _with_counts(result: Result, cells: int) -> Result:
     counts = result_table(result).column("missing")
     lacking = {"missing_cells": sum(counts), "cells": cells, "columns_with_missing": sum(map(bool, counts))}
     return with_facts(result, lacking)

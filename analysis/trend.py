@@ -121,7 +121,7 @@ def trend(
     unit = interval or selected_interval(engine, selection, moment)
     series = _Series(moment, column, group, chosen, require_option(unit, INTERVALS, "interval"))
     covered = _covered(engine, selection, moment)
-    shown = _expression(selection, series, _periods(covered, series.unit))
+    shown = _expression(engine, selection, series, _periods(covered, series.unit))
     counted = engine.fetch(shown)
     periods = dict.fromkeys(counted.column(series.names["period"]))
     if len(periods) < 2:
@@ -164,12 +164,13 @@ def _date_column(engine: Engine, dataset: str, date: str) -> ColumnInfo:
     return known[0]
 
 
-def _expression(selection: Selection, series: _Series, periods: Any) -> Any:
+def _expression(engine: Engine, selection: Selection, series: _Series, periods: Any) -> Any:
     dated = selection.table.filter(selection.table[series.moment.name].notnull())
     group = series.group
     keys = [_cut(dated, series).name("__period")] + ([dated[group.name].name("__series")] if group else [])
     value = aggregated(dated, series.aggregate, series.measure)
     grouped = dated.group_by(keys).aggregate(__value=value, **{ROWS_OF_PERIOD: dated.count()})
+    grouped = engine.gather(grouped)
     if group:
         every = grouped.select("__series").distinct().rename(__of_series="__series")
         periods = periods.cross_join(every)
@@ -192,7 +193,7 @@ def _with_change(filled: Any, series: _Series) -> Any:
         window = ibis.window(group_by=group or None, order_by=names["period"])
         before = filled[names["value"]].lag().over(window)
         change = filled[names["value"]] - before
-        percent = ibis.cases((before > 0, 100.0 * change / before), else_=None)
+        percent = ibis.cases((before > 0, 100.0 * change.cast("float64") / before), else_=None)
         filled = filled.mutate(**{names["change"]: change, names["percent"]: percent})
     return filled.order_by([*group, names["period"]])
 
@@ -204,7 +205,7 @@ def _cut(table: Any, series: _Series) -> Any:
 def _covered(engine: Engine, selection: Selection, moment: ColumnInfo) -> tuple[dt.datetime, dt.datetime]:
     """The first and the last moment of the selected rows; from the profile where it knows."""
     first, last = moment.min, moment.max
-    if selection.words:
+    if not selection.known:
         field = selection.table[moment.name].cast("timestamp")
         first, last = engine.fetch(selection.table.aggregate(first=field.min(), last=field.max())).rows[0]
     if first is None or last is None:
@@ -247,7 +248,7 @@ def _edge_notes(
     named = series.moment.name
     filtered = any(engine.column(selection.dataset, c["column"]).name == named for c in where)
     covering = selection.table if filtered else engine.table(selection.dataset)
-    within = selection if filtered else replace(selection, words="")
+    within = selection if filtered else replace(selection, words="", table=covering)
     first, last = _covered(engine, within, series.moment)
     start, end = pd.Timestamp(periods[0]), pd.Timestamp(periods[-1]) + OFFSETS[series.unit]
     slack, notes = dt.timedelta(hours=1) if series.unit == "hour" else dt.timedelta(days=1), []

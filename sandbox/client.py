@@ -11,7 +11,8 @@ import dataclasses
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,6 +99,7 @@ class Worker:
         self._cells: list[Cell] = []
         self._turn = threading.Lock()
         self._stopped = threading.Event()
+        self._elsewhere: list[Callable[[], None]] = []
         self._reading: Process | None = None
         self._closed = False
         self._cell_over: threading.Event | None = None
@@ -279,6 +281,8 @@ class Worker:
     def kill(self) -> None:
         """Ends what is running now: a call raises WorkerStopped. The notebook's variables stay."""
         self._stopped.set()
+        for end in list(self._elsewhere):
+            end()
         for process in (self._engine, self._reading):
             if process is not None:
                 process.kill()
@@ -290,6 +294,15 @@ class Worker:
         if not over.wait(LEAVING_SECONDS):
             # It did not come back from the run, so the variables are lost to a new process.
             notebook.kill()
+
+    @contextmanager
+    def watch(self, end: Callable[[], None]) -> Iterator[None]:
+        """While it is entered, `kill` calls `end`, which ends what this conversation runs elsewhere."""
+        self._elsewhere.append(end)
+        try:
+            yield
+        finally:
+            self._elsewhere.remove(end)
 
     def rest(self) -> bool:
         """Ends the processes unless a call is running; returns whether it did."""
