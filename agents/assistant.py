@@ -8,16 +8,19 @@ import asyncio
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from agents import connections as tables_elsewhere
 from agents.artifacts import load
+from agents.connections import ConnectionInfo
 from agents.settings import Settings
 from agents.turns import Turns
 from agents.verified import Verification
 from agents.workspace import close_workspace, open_workspace
 from analysis.cleaning import remade
+from analysis.conditions import Condition
 from analysis.engine import Engine
 from analysis.ingest import Progress, ReadOptions, ingest
 from sandbox.isolation import Isolation
@@ -180,9 +183,36 @@ class Assistant:
         """Takes a dataset out of the conversation; messages and results stay."""
         self.store.datasets.detach(key, dataset_id)
 
+    def connections(self) -> list[ConnectionInfo]:
+        """The connections to other engines that the settings name."""
+        return tables_elsewhere.connections(self._workspace)
+
+    def schemas(self, connection: str) -> list[str]:
+        """The schemas of a connection. Raises ConnectionRefused."""
+        return tables_elsewhere.schemas(self._workspace, connection)
+
+    def tables(self, connection: str, schema: str = "") -> list[str]:
+        """The tables of a schema of a connection. Raises ConnectionRefused."""
+        return tables_elsewhere.tables(self._workspace, connection, schema)
+
+    def attach_table(self, key: SessionKey, connection: str, table: str, schema: str = "") -> Dataset:
+        """Makes a table of a connection the current dataset; its rows stay there. Raises AnalysisError."""
+        return tables_elsewhere.attach_table(self._workspace, key, connection, schema, table)
+
+    def copy_here(
+        self,
+        key: SessionKey,
+        dataset: Dataset,
+        where: Sequence[Condition] = (),
+        progress: Progress | None = None,
+    ) -> Dataset:
+        """Fetches rows of a table of a connection to a dataset of their own. Raises AnalysisError."""
+        return tables_elsewhere.copy_here(self._workspace, key, dataset, where, progress)
+
     def sample(self, key: SessionKey, dataset: Dataset, rows: int) -> Any:
         """The dataset's first rows as a DataFrame. Raises AnalysisError when they cannot be read."""
-        engine = Engine(self.pool.worker(key.session_id), [dataset], key=key, invocation_id="")
+        worker, there = self.pool.worker(key.session_id), self._workspace.connections
+        engine = Engine(worker, [dataset], key=key, invocation_id="", connections=there)
         return engine.fetch(engine.table(dataset).limit(rows)).to_pandas()
 
     def export_session(self, key: SessionKey, target: BinaryIO) -> None:

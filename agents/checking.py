@@ -17,6 +17,7 @@ from agents.planner.schema import Schema
 from agents.problem import Planned, unusable
 from agents.second_path import comparable, computed, written
 from agents.settings import Settings
+from agents.workspace import workspace
 from analysis import checks as formulations
 from analysis.agreement import difference
 from analysis.checks import Check
@@ -81,7 +82,8 @@ class Checker:
         """All checks that fit the answer, run; what the model planned comes last."""
         datasets = self._store.datasets.for_session(self._key)
         checking, again = (self._pool.worker(name) for name in self._names)
-        engine = Engine(checking, datasets, key=self._key, invocation_id="")
+        there = workspace().connections
+        engine = Engine(checking, datasets, key=self._key, invocation_id="", connections=there)
         try:
             found = [check for result in answer.results for check in _of_tool(engine, checking, result)]
             found += self._of_runs(answer, engine, again)

@@ -78,7 +78,8 @@ def run_code(
     results = place.store.results
     if limited and results.failed_runs(key, invocation_id) >= MAX_FAILURES:
         raise NoAttemptsLeft(GIVE_UP)
-    datasets = place.store.datasets.for_session(key)
+    # Code finds what is here; tables of other engines are for the other tools.
+    datasets = [dataset for dataset in place.store.datasets.for_session(key) if not dataset.source]
     history = [Cell(run.id, run.code) for run in results.runs(key)]
     run_id, started = uuid.uuid4().hex, time.perf_counter()
     try:

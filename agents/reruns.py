@@ -75,7 +75,8 @@ def _sql(
 ) -> Version:
     key, began = result.key, time.perf_counter()
     datasets = place.store.datasets.for_session(key)
-    engine = Engine(place.pool.worker(key.session_id), datasets, key=key, invocation_id=invocation_id)
+    worker, there = place.pool.worker(key.session_id), place.connections
+    engine = Engine(worker, datasets, key=key, invocation_id=invocation_id, connections=there)
     try:
         made = edited(engine, result, query)
     except AnalysisError as error:

@@ -3,6 +3,7 @@
 Keys are SecretStr, so that they show in no log and no repr, and are never written to the environment.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from agents.connection_settings import read_connections
 
 DEFAULT_MODEL = "gemini-3.5-flash"
 NAMES = {
@@ -33,6 +36,9 @@ NAMES = {
     "code_timeout_seconds": ("CODE_TIMEOUT_SECONDS",),
     "code_blocks": ("CODE_BLOCKS",),
     "code_isolation": ("CODE_ISOLATION",),
+    "connections": ("CONNECTIONS",),
+    "connections_file": ("CONNECTIONS_FILE",),
+    "connection_timeout_seconds": ("CONNECTION_TIMEOUT_SECONDS",),
 }
 
 
@@ -74,6 +80,13 @@ class Settings(BaseModel):
     code_blocks: bool = False
     """The model writes Python in fenced blocks instead of calling a tool with it."""
 
+    connections: dict[str, SecretStr] = Field(default_factory=dict)
+    """URLs of other engines by name: lines of `name=url`, or JSON. Also the section `connections` of
+    Streamlit's secrets, and of the TOML file `connections_file`; who comes first wins."""
+    connections_file: Path | None = None
+    connection_timeout_seconds: float = Field(default=120, gt=0, allow_inf_nan=False)
+    """Longest time for one query at another engine."""
+
     @field_validator("gemini_base_url", "model_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
@@ -101,13 +114,21 @@ class Settings(BaseModel):
         values: dict[str, Any] = {}
         for field, names in NAMES.items():
             given = (source.get(name) for source in sources for name in names)
-            texts = (str(value).strip() for value in given if value is not None)
+            texts = (_text(value) for value in given if value is not None)
             if text := next(filter(None, texts), ""):
                 values[field] = text
         try:
+            given = values.get("connections", ""), values.get("connections_file", "")
+            values["connections"] = read_connections(*given, (secrets or {}).get("connections"))
             return cls(**values)
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             name = NAMES[str(first["loc"][0])][0]
             reason = first["msg"].removeprefix("Value error, ")
             raise SettingsError(f"{name} cannot be used: {reason}.") from None
+        except ValueError as error:
+            raise SettingsError(f"CONNECTIONS cannot be used: {error}.") from None
+
+
+def _text(value: Any) -> str:
+    return json.dumps(dict(value)) if isinstance(value, Mapping) else str(value).strip()

@@ -227,7 +227,9 @@ def _with_parents(store: Store, attached: list[Dataset]) -> tuple[list[Dataset],
         return True
 
     for dataset in attached:
-        if not add(dataset):
+        if dataset.source:
+            left_out.append(f"{dataset.name}: its rows are at {dataset.source['connection']}")
+        elif not add(dataset):
             why = "a table that it was made of was deleted"
             left_out.append(f"{dataset.name} version {dataset.version}: {why}")
     return list(found.values()), left_out

@@ -11,6 +11,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from agents.settings import Settings
+from analysis.remote.connections import Connections
 from sandbox.launcher import shared
 from sandbox.pool import WorkerPool
 from storage.keys import SessionKey
@@ -32,6 +33,7 @@ class Workspace:
             expires_after=None if settings.expiry_hours is None else settings.expiry_hours * 3600,
         )
         self.pool = WorkerPool(folder=self.store.home / "workers", launcher=shared(settings.code_isolation))
+        self.connections = Connections(settings.connections, settings.connection_timeout_seconds)
         self.progress: Callable[[SessionKey, float, str], None] = lambda key, part, text: None
         """Hears how far a tool of a session is: a part between 0 and 1, and words."""
         self._code_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -43,6 +45,7 @@ class Workspace:
     def close(self) -> None:
         """Ends the workers and closes the store."""
         self.pool.close()
+        self.connections.close()
         self.store.close()
         if self._temporary:
             self._temporary.cleanup()

@@ -15,7 +15,7 @@ from analysis.agreement import TOLERANCE, difference
 from analysis.backends import compile_sql
 from analysis.conditions import Selection, select
 from analysis.engine import Engine, python_text, result_table
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, ElsewhereOnly
 from analysis.measures import aggregated, free_name, grouping, selected_interval
 from storage.results import Result
 
@@ -67,6 +67,8 @@ def check(engine: Engine, result: Result) -> list[Check]:
     if result.tool == "query":
         try:
             checks += _of_query(engine, result)
+        except ElsewhereOnly as error:
+            checks.append(Check(SECOND, SECOND_STATEMENT, True, None, str(error)))
         except AnalysisError as error:
             checks.append(Check(SECOND, SECOND_STATEMENT, True, False, str(error)))
     return checks
@@ -98,9 +100,9 @@ def _again(engine: Engine, result: Result) -> Check:
     statement = "The stored code gives the same numbers once more."
     try:
         if result.language == "sql":
-            rows = result_table(engine.sql(result.code, **_about(engine))).rows
+            rows = result_table(engine.sql(result.code, **_about(engine, result))).rows
         else:
-            rows = result_table(engine.program(result.code, **_about(engine))[1]).rows
+            rows = result_table(engine.program(result.code, **_about(engine, result))[1]).rows
     except AnalysisError as error:
         return Check("same code again", statement, False, False, str(error))
     detail = difference(result_table(result).rows, rows)
@@ -112,7 +114,7 @@ def _second_formulation(engine: Engine, result: Result, selection: Selection) ->
     sql, labels, measured = _rows_sql(engine, result, selection)
     made = ", ".join(f'"{aggregate}": values.{PANDAS[aggregate]}' for aggregate in aggregates)
     code = CODE.format(sql=python_text(sql), measured=measured, found=made)
-    found = result_table(engine.program(code, **_about(engine))[1])
+    found = result_table(engine.program(code, **_about(engine, result))[1])
     width = len(labels)
     expected = {_key(row[:width]): row[width:] for row in found.rows}
     shown = result_table(result)
@@ -169,8 +171,9 @@ def _aggregates(engine: Engine, result: Result) -> list[str]:
     return list(dict.fromkeys(given)) or ["sum" if column.kind in ("integer", "number") else "count"]
 
 
-def _about(engine: Engine) -> dict[str, Any]:
-    return {"title": "check", "tool": "check", "arguments": {}, "datasets": engine.datasets}
+def _about(engine: Engine, result: Result) -> dict[str, Any]:
+    used = [engine.dataset(ref.dataset) for ref in result.inputs]
+    return {"title": "check", "tool": "check", "arguments": {}, "datasets": used or engine.datasets}
 
 
 def _key(labels: Sequence[Any]) -> tuple[str, ...]:

@@ -52,6 +52,8 @@ from storage.keys import SessionKey
 from storage.results import InputRef, Result
 
 ROW_LIMIT = 5_000
+GIVEN = "# What "
+"""How Python begins that runs here over the rows of another engine's answers, which it holds."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,7 @@ class Engine:
             text = backend.compile(expression)
             table = backend.query(text, expression.schema(), None)
             rows = [f"    {json_like(record)!r},\n" for record in table.records()]
-            lines += [f"# What {backend.name} answered to:", *(f"#   {line}" for line in text.splitlines())]
+            lines += [f"{GIVEN}{backend.name} answered to:", *(f"#   {line}" for line in text.splitlines())]
             lines += [f"{name} = [\n{''.join(rows)}]"]
             versions |= backend.versions
         about["engine"] = versions | engine_versions("python")

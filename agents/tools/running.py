@@ -100,6 +100,7 @@ def _engine(place: Workspace, key: SessionKey, context: ToolContext) -> Engine:
         key=key,
         invocation_id=context.invocation_id,
         progress=lambda part, text: place.progress(key, part, text),
+        connections=place.connections,
     )
 
 

@@ -5,6 +5,7 @@ knows as plain arithmetic, and what is sent is written anew from the tree: no co
 statement of the text survives. The connection is read-only besides, where its engine has that.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from sqlglot.errors import SqlglotError
 
 from analysis.errors import BadQuery
 
+# It would log the queries that it refuses.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 Place = tuple[str, ...]
 """Names of a table from the outermost to its own: ("public", "orders")."""
 REFUSED = "Only a single SELECT over the attached tables is allowed."
@@ -23,6 +26,8 @@ WRITING = (
     exp.SessionParameter, exp.Placeholder, exp.Set, exp.Use, exp.Pragma, exp.Attach, exp.Detach, exp.Copy,
     exp.LoadData, exp.Kill, exp.Transaction, exp.Commit, exp.Rollback, exp.Describe, exp.Cache,
 )  # fmt: skip
+MODELS = ("ai", "ml", "generate")
+"""How functions begin that call a model, which costs money."""
 READING_DML = (exp.Select, exp.SetOperation, exp.Subquery, exp.With, exp.CTE)
 FUNCTIONS = {
     "age", "bool_and", "bool_or", "btrim", "char_length", "cot", "date_bin", "date_part", "dayname", "div",
@@ -50,21 +55,26 @@ def only_reads(text: str, tables: Mapping[str, Place], dialect: str) -> str:
     if len(statements) != 1 or not isinstance(statements[0], QUERIES):
         raise BadQuery(REFUSED)
     tree = statements[0]
-    named = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     for node in list(tree.walk()):
-        _check(node)
+        _check(node, tree)
+    named = _rename_ctes(tree)
     for table in list(tree.find_all(exp.Table)):
         _place(table, tables, named)
-    return tree.sql(dialect=dialect, comments=False, pretty=True)
+    sent = tree.sql(dialect=dialect, comments=False, pretty=True)
+    if "approx" in sent.lower() and "approx" not in text.lower():
+        raise BadQuery("This engine has no such exact quantile under this name; use percentile(column, 0.5).")
+    return sent
 
 
-def tables_in(text: str, dialect: str) -> set[str]:
+def tables_in(text: str) -> set[str]:
     """Names of the tables that a query reads, in lower case; none for what cannot be parsed."""
-    try:
-        trees = sqlglot.parse(text, read="spark" if dialect == "pyspark" else dialect)
-    except (SqlglotError, RecursionError):
-        return set()
-    return {table.name.lower() for tree in trees if tree is not None for table in tree.find_all(exp.Table)}
+    for dialect in (None, "mysql"):
+        try:
+            trees = [tree for tree in sqlglot.parse(text, read=dialect) if tree is not None]
+        except (SqlglotError, RecursionError):
+            continue
+        return {table.name.lower() for tree in trees for table in tree.find_all(exp.Table)}
+    return set()
 
 
 def top_limit(text: str, dialect: str) -> int | None:
@@ -77,32 +87,44 @@ def top_limit(text: str, dialect: str) -> int | None:
     return int(said.name) if isinstance(said, exp.Literal) and said.is_int else -1
 
 
-def _check(node: Any) -> None:
+def _check(node: Any, tree: Any) -> None:
     if isinstance(node, WRITING) and not isinstance(node, READING_DML):
         raise BadQuery(REFUSED)
-    if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)) and node.name.lower() not in FUNCTIONS:
-        raise BadQuery(f"The function {node.name} is not available in queries to this engine.")
+    if isinstance(node, exp.With) and node.parent is not tree:
+        raise BadQuery("WITH is only allowed at the very beginning of the query.")
+    called = node.name if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)) else ""
+    if called and called.lower() not in FUNCTIONS:
+        raise BadQuery(f"The function {called} is not available in queries to this engine.")
+    known = isinstance(node, REFUSED_FUNCTIONS) or node.key.startswith(MODELS)
+    if isinstance(node, exp.Func) and known:
+        raise BadQuery(f"The function {node.key} is not available in queries to this engine.")
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
         raise BadQuery(f"The function {node.expression.sql()} is not available in queries to this engine.")
-    if isinstance(node, REFUSED_FUNCTIONS):
-        raise BadQuery(f"The function {node.key} is not available in queries to this engine.")
 
 
-def _place(table: exp.Table, tables: Mapping[str, Place], named: set[str]) -> None:
-    name = table.name.lower()
+def _rename_ctes(tree: Any) -> dict[str, str]:
+    """New names of the parts of WITH: by its old one, a part could stand for a table that is not attached."""
+    named: dict[str, str] = {}
+    with_ = tree.args.get("with_") or tree.args.get("with")
+    for number, cte in enumerate(with_.expressions if with_ is not None else [], 1):
+        named[cte.alias.lower()] = f"part_{number}_of_query"
+        cte.args["alias"].set("this", exp.to_identifier(named[cte.alias.lower()], quoted=True))
+    return named
+
+
+def _place(table: exp.Table, tables: Mapping[str, Place], named: Mapping[str, str]) -> None:
     if not isinstance(table.this, exp.Identifier):
         raise BadQuery(f"{REFUSED} A function cannot stand for a table.")
+    name, written = table.name.lower(), [part.name.lower() for part in table.parts]
     if not table.db and name in named:
-        return None
-    places = {place: list(place) for place in tables.values()}
-    written = [part.name for part in table.parts]
-    for place in places:
-        if [part.lower() for part in place[-len(written) :]] == [part.lower() for part in written]:
-            return _set(table, place)
-    if not table.db and name in tables:
-        return _set(table, tables[name])
-    known = ", ".join(tables) or "none"
-    raise BadQuery(f"There is no table {table.sql()} here. The attached tables are: {known}.")
+        _set(table, (named[name],))
+        return
+    own = (place for place in tables.values() if [p.lower() for p in place[-len(written) :]] == written)
+    place = next(own, None) or (None if table.db else tables.get(name))
+    if place is None:
+        known = ", ".join(tables) or "none"
+        raise BadQuery(f"There is no table {table.sql()} here. The attached tables are: {known}.")
+    _set(table, place)
 
 
 def _set(table: exp.Table, place: Place) -> None:
