@@ -55,7 +55,7 @@ def tables(place: Workspace, name: str, schema: str) -> list[str]:
 
 
 def attach_table(place: Workspace, key: SessionKey, name: str, schema: str, table: str) -> Dataset:
-    """Makes a table the conversation's current dataset; its rows stay where they are. Raises AnalysisError."""
+    """Makes a table the conversation's current dataset; its rows stay where they are."""
     connection, found = place.connections.named(name), Found(schema, table)
     columns, rows, notes = look(connection, found, place.pool.worker(key.session_id).watch)
     if rows == 0:
@@ -137,8 +137,8 @@ class _Target:
         if self._path.stat().st_size > self._limit:
             size = f"{self._limit // 1_000_000:,} MB"
             raise LimitExceeded(
-                f"The copy is larger than {size} (UPLOAD_LIMIT_MB) after {self.rows:,} of {self._total:,} rows."
-                " Copy the rows of a filter only."
+                f"The copy is larger than {size} (UPLOAD_LIMIT_MB) after {self.rows:,} of {self._total:,}"
+                " rows. Copy the rows of a filter only."
             )
         if self._progress is not None:
             part = min(1.0, self.rows / max(1, self._total))

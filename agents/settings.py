@@ -118,8 +118,9 @@ class Settings(BaseModel):
             if text := next(filter(None, texts), ""):
                 values[field] = text
         try:
-            given = values.get("connections", ""), values.get("connections_file", "")
-            values["connections"] = read_connections(*given, (secrets or {}).get("connections"))
+            section = (secrets or {}).get("connections")
+            said, path = values.get("connections", ""), values.get("connections_file", "")
+            values["connections"] = read_connections(said, path, section)
             return cls(**values)
         except ValidationError as error:
             first = error.errors(include_input=False)[0]

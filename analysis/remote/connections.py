@@ -80,9 +80,7 @@ class Connection:
 
     def schema(self, found: Found, watch: Watch | None = None) -> Any:
         """The columns of a table, as an Ibis schema. Raises BadQuery when there is no such table."""
-        return self._call(
-            lambda session: session.backend.get_schema(found.name, database=found.schema or None), watch
-        )
+        return self._call(lambda session: session.columns(found.schema, found.name), watch)
 
     def compile(self, expression: Any) -> str:
         """An Ibis expression as this engine's SQL. Raises BadQuery for what the engine cannot do."""

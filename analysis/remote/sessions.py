@@ -8,6 +8,9 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import duckdb
+import ibis
+import ibis.common.exceptions as com
+from ibis.backends.sql.datatypes import DuckDBType
 
 from analysis.errors import ConnectionRefused
 from analysis.remote import sqlite as additions
@@ -34,6 +37,9 @@ class Session(Protocol):
 
     def tables(self, schema: str) -> list[str]:
         """Names of the tables and views of a schema."""
+
+    def columns(self, schema: str, table: str) -> Any:
+        """The columns of a table, as an Ibis schema."""
 
     def rows(self, text: str) -> tuple[list[str], Rows]:
         """Column names and all rows, which the query bounds."""
@@ -72,6 +78,9 @@ class _Listed:
     def tables(self, schema: str) -> list[str]:
         return list(self.backend.list_tables(database=schema or None))
 
+    def columns(self, schema: str, table: str) -> Any:
+        return self.backend.get_schema(table, database=schema or None)
+
     def rows(self, text: str) -> tuple[list[str], Rows]:
         names: list[str] = []
         rows: Rows = []
@@ -87,13 +96,11 @@ class _Cursors(_Listed):
     """An engine with a driver of Python's database interface, connected by Ibis from its URL."""
 
     def __init__(self, url: str, seconds: float) -> None:
-        import ibis
-
         self._seconds = seconds
-        self.backend: Any = self._connect(ibis, url)
+        self.backend: Any = self._connect(url)
         self._cursor: Any = None
 
-    def _connect(self, ibis: Any, url: str) -> Any:
+    def _connect(self, url: str) -> Any:
         return ibis.connect(url)
 
     @property
@@ -120,7 +127,7 @@ class _Cursors(_Listed):
 
 
 class _MySQL(_Cursors):
-    def _connect(self, ibis: Any, url: str) -> Any:
+    def _connect(self, url: str) -> Any:
         backend = ibis.connect(url)
         with contextlib.closing(backend.con.cursor()) as cursor:
             cursor.execute("SET SESSION TRANSACTION READ ONLY")
@@ -131,8 +138,6 @@ class _MySQL(_Cursors):
         return backend
 
     def cancel(self) -> None:
-        import ibis
-
         other = ibis.connect(self._url)
         try:
             with contextlib.closing(other.con.cursor()) as cursor:
@@ -142,7 +147,7 @@ class _MySQL(_Cursors):
 
 
 class _Postgres(_Cursors):
-    def _connect(self, ibis: Any, url: str) -> Any:
+    def _connect(self, url: str) -> Any:
         import psycopg
 
         bounds = f"-c default_transaction_read_only=on -c statement_timeout={int(self._seconds * 1000)}"
@@ -170,7 +175,7 @@ class _Sqlite(_Cursors):
     def schemas(self) -> list[str]:
         return ["main"]
 
-    def _connect(self, ibis: Any, url: str) -> Any:
+    def _connect(self, url: str) -> Any:
         address = f"file:{path_of(url)}?mode=ro"
         connection = sqlite3.connect(address, uri=True, check_same_thread=False)
         backend = ibis.sqlite.from_connection(connection)
@@ -202,7 +207,17 @@ class _DuckDB(_Cursors):
         )
         return [row[0] for row in found.fetchall()]
 
-    def _connect(self, ibis: Any, url: str) -> Any:
+    def columns(self, schema: str, table: str) -> Any:
+        found = self.backend.con.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
+            " AND schema_name = ? AND table_name = ? ORDER BY column_index",
+            [schema, table],
+        ).fetchall()
+        if not found:
+            raise com.TableNotFound(table)
+        return ibis.schema({name: DuckDBType.from_string(kind) for name, kind in found})
+
+    def _connect(self, url: str) -> Any:
         config: dict[str, Any] = {"memory_limit": DUCKDB_MEMORY, "threads": "2", "temp_directory": ""}
         connection = duckdb.connect(path_of(url), read_only=True, config=config)
         backend = ibis.duckdb.from_connection(connection)
@@ -222,7 +237,6 @@ class _Spark(_Listed):
     """A session of its own at a Spark Connect server."""
 
     def __init__(self, url: str, seconds: float) -> None:
-        import ibis
         from pyspark.sql import SparkSession
 
         address = url if url.startswith("sc://") else f"sc://{url.partition('://')[2]}"

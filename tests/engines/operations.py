@@ -116,12 +116,10 @@ UNORDERED = ("scatter chart",)
 """Operations whose rows have no order."""
 
 
-def differences(name: str, here: Engine, there: Engine) -> list[str]:
-    """What is not the same in table, facts and rows used, each in words."""
-    operation = OPERATIONS[name]
-    expected = operation(here)
+def differences(name: str, expected: Result, there: Engine) -> list[str]:
+    """What is not the same as expected in table, facts, notes and rows used, each in words."""
     try:
-        found = operation(there)
+        found = OPERATIONS[name](there)
     except AnalysisError as error:
         return [f"refused: {error}"]
     one, other = result_table(expected), result_table(found)
