@@ -8,7 +8,19 @@ from starlette.routing import compile_path
 
 from agents.assistant import Assistant
 from agents.settings import Settings
-from api import asking, chats, copies, datasets, docs_page, errors, files, health, openapi, runs
+from api import (
+    asking,
+    chats,
+    connections,
+    copies,
+    datasets,
+    docs_page,
+    errors,
+    files,
+    health,
+    openapi,
+    runs,
+)
 from api.context import Context
 from api.gate import Gate
 from api.health import WorkerCheck
@@ -29,6 +41,7 @@ TAGS = [
     {"name": "asking", "description": "Ask, and wait for the answer or follow it."},
     {"name": "chats", "description": "Conversations with their turns and results."},
     {"name": "datasets", "description": "Uploaded tables."},
+    {"name": "connections", "description": "Tables of other engines, read where they are."},
     {"name": "runs", "description": "Answers that had to pass checks, and their totals."},
     {"name": "health", "description": "Whether the app works."},
 ]
@@ -59,7 +72,7 @@ def create_api(
     )
     app.state.context = context = Context(assistant, settings, local=local)
     app.state.worker_check = WorkerCheck()
-    for part in (asking, chats, copies, files, datasets, runs, health, docs_page):
+    for part in (asking, chats, copies, files, datasets, connections, runs, health, docs_page):
         app.include_router(part.router)
     errors.install(app)
     app.add_exception_handler(405, _method_not_allowed)

@@ -13,7 +13,7 @@ from analysis.errors import AnalysisError
 from storage.datasets import ColumnInfo, Dataset
 from storage.errors import StorageError
 from storage.keys import SessionKey
-from ui import cleaning, outputs, text
+from ui import cleaning, connections, outputs, text
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "orders.csv"
 FILE_TYPES = ["csv", "tsv", "txt"]
@@ -49,6 +49,7 @@ def welcome(assistant: Assistant, key: SessionKey) -> None:
                 args=(assistant, key),
             )
             st.caption("6,000 invented orders of a coffee shop, 14 columns.")
+        connections.section(assistant, key, "welcome")
         _refusals()
 
 
@@ -68,6 +69,8 @@ def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset]) -> Dat
         with st.popover("Add data", icon=":material/upload_file:", type="tertiary"):
             _uploader(assistant, key)
             _refusals()
+            connections.section(assistant, key, "panel")
+        connections.copier(assistant, key, current)
         with st.popover("Remove", icon=":material/delete:", type="tertiary"):
             st.markdown(
                 f"Take **{text.literal(current.file_name)}** out of this conversation? "

@@ -59,6 +59,7 @@ class Connection:
         self._idle: list[Session] = []
         self._lock = threading.Lock()
         self._version = ""
+        self._backend: Any = None
 
     def __repr__(self) -> str:
         return f"Connection({self.name!r}, {self.kind.name})"
@@ -84,7 +85,12 @@ class Connection:
 
     def compile(self, expression: Any) -> str:
         """An Ibis expression as this engine's SQL. Raises BadQuery for what the engine cannot do."""
-        return self._call(lambda session: str(session.backend.compile(expression, pretty=True)), None)
+        if self._backend is None:
+            self._call(lambda session: None, None)
+        try:
+            return str(self._backend.compile(expression, pretty=True))
+        except Exception as error:
+            raise self._told(error) from None
 
     def query(self, text: str, schema: Any = None, *, limit: int | None, watch: Watch | None = None) -> Table:
         """Runs one SELECT: at most `limit` rows (100,000 for None, and more is refused), all counted.
@@ -151,7 +157,7 @@ class Connection:
             if self._idle:
                 return self._idle.pop()
         session = open_session(self.kind, self._url.get_secret_value(), self._seconds)
-        self._version = session.version
+        self._version, self._backend = session.version, session.backend
         return session
 
     def keep(self, session: Session) -> None:
