@@ -108,8 +108,12 @@ def _attach(assistant: Assistant, key: SessionKey, connection: str, schema: str,
 
 def _copy(assistant: Assistant, key: SessionKey, dataset: Dataset, where: list[Condition]) -> None:
     bar = st.progress(0.0, text="Copying")
+
+    def progress(part: float, said: str) -> None:
+        bar.progress(part, text=said)
+
     try:
-        assistant.copy_here(key, dataset, where, lambda part, said: bar.progress(part, text=said) and None)
+        assistant.copy_here(key, dataset, where, progress)
     except (AnalysisError, StorageError) as error:
         bar.empty()
         st.error(text.literal(str(error)), icon=":material/error:")

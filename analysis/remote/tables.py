@@ -7,13 +7,7 @@ from typing import Any
 import ibis
 from ibis.backends.sql.datatypes import DuckDBType
 
-from analysis.column_profile import (
-    FEW_DISTINCT,
-    LISTED_VALUES,
-    MIN_MAX_KINDS,
-    VALUE_KINDS,
-    kind_of,
-)
+from analysis.column_kinds import kind_of
 from analysis.errors import BadQuery
 from analysis.remote.cells import duckdb_type
 from analysis.remote.connections import Connection, Found, Watch
@@ -21,6 +15,9 @@ from sandbox.table import Table
 from storage.datasets import ColumnInfo
 from storage.jsonsafe import to_json_safe
 
+FEW_DISTINCT, LISTED_VALUES = 200, 30
+MIN_MAX_KINDS = ("integer", "number", "date", "datetime", "time")
+VALUE_KINDS = ("text", "boolean", "integer")
 COLUMNS = 300
 COLUMNS_A_QUERY = 50
 COLUMNS_WITH_VALUES = 30
