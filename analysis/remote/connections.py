@@ -297,4 +297,7 @@ def _quietly(work: Callable[[], None]) -> None:
 
 
 def _close(session: Session) -> None:
-    _quietly(session.close)
+    """Ends a session; a server that is gone is not waited for."""
+    closing = threading.Thread(target=_quietly, args=(session.close,), daemon=True)
+    closing.start()
+    closing.join(LEAVING_SECONDS)

@@ -5,28 +5,24 @@ import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
 
-import duckdb
 import ibis
-import ibis.common.exceptions as com
-from ibis.backends.sql.datatypes import DuckDBType
 
-from analysis.errors import ConnectionRefused
 from analysis.remote import sqlite as additions
 from analysis.remote import urls
+from analysis.remote.duckdb_file import DuckDBFile
 
 Rows = list[tuple[Any, ...]]
 CONNECT_SECONDS = 15
 BATCH_ROWS = 10_000
-DUCKDB_MEMORY = "1GB"
 
 
 class Session(Protocol):
     """What every engine's connection can do. Errors are the driver's own."""
 
-    backend: Any
-    """Ibis's, for schemas and lists of tables."""
+    @property
+    def backend(self) -> Any:
+        """What compiles expressions for the engine."""
 
     @property
     def version(self) -> str:
@@ -58,7 +54,7 @@ def open_session(kind: urls.Kind, url: str, seconds: float) -> Session:
     """Connects; statements end at the engine after `seconds` where it can do that."""
     urls.require_installed(kind)
     openers: dict[urls.Kind, Callable[[str, float], Session]] = {
-        urls.POSTGRESQL: _Postgres, urls.SQLITE: _Sqlite, urls.DUCKDB: _DuckDB, urls.SPARK: _Spark,
+        urls.POSTGRESQL: _Postgres, urls.SQLITE: _Sqlite, urls.DUCKDB: DuckDBFile, urls.SPARK: _Spark,
         urls.BIGQUERY: _BigQuery, urls.MYSQL: _MySQL,
     }  # fmt: skip
     with warnings.catch_warnings():
@@ -176,54 +172,12 @@ class _Sqlite(_Cursors):
         return ["main"]
 
     def _connect(self, url: str) -> Any:
-        address = f"file:{path_of(url)}?mode=ro"
+        address = f"file:{urls.path_of(url)}?mode=ro"
         connection = sqlite3.connect(address, uri=True, check_same_thread=False)
         backend = ibis.sqlite.from_connection(connection)
         backend.compiler = additions.compiler
         additions.add_functions(connection)
         connection.execute("PRAGMA query_only = ON")
-        return backend
-
-    def cancel(self) -> None:
-        self.backend.con.interrupt()
-
-    def close(self) -> None:
-        self.backend.con.close()
-
-
-class _DuckDB(_Cursors):
-    # Ibis asks DuckDB for its catalog in a way that DuckDB 2 no longer has.
-    def schemas(self) -> list[str]:
-        found = self.backend.con.execute(
-            "SELECT DISTINCT schema_name FROM duckdb_schemas() WHERE database_name = current_database()"
-        )
-        return [row[0] for row in found.fetchall()]
-
-    def tables(self, schema: str) -> list[str]:
-        found = self.backend.con.execute(
-            "SELECT table_name FROM information_schema.tables"
-            " WHERE table_catalog = current_database() AND table_schema = ?",
-            [schema],
-        )
-        return [row[0] for row in found.fetchall()]
-
-    def columns(self, schema: str, table: str) -> Any:
-        found = self.backend.con.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
-            " AND schema_name = ? AND table_name = ? ORDER BY column_index",
-            [schema, table],
-        ).fetchall()
-        if not found:
-            raise com.TableNotFound(table)
-        return ibis.schema({name: DuckDBType.from_string(kind) for name, kind in found})
-
-    def _connect(self, url: str) -> Any:
-        config: dict[str, Any] = {"memory_limit": DUCKDB_MEMORY, "threads": "2", "temp_directory": ""}
-        connection = duckdb.connect(path_of(url), read_only=True, config=config)
-        backend = ibis.duckdb.from_connection(connection)
-        for name in ("autoinstall_known_extensions", "autoload_known_extensions", "enable_external_access"):
-            connection.execute(f"SET {name} = false")
-        connection.execute("SET lock_configuration = true")
         return backend
 
     def cancel(self) -> None:
@@ -286,14 +240,3 @@ def _of_cursor(cursor: Any, size: int) -> Iterator[tuple[list[str], Rows]]:
     while rows := cursor.fetchmany(size):
         yield names, [tuple(row) for row in rows]
     yield names, []
-
-
-def path_of(url: str) -> str:
-    """The file of a sqlite:// or duckdb:// URL: three slashes before a relative path, four before another.
-
-    Raises ConnectionRefused when it names none.
-    """
-    path = unquote(urlsplit(url).path).removeprefix("/")
-    if not path:
-        raise ConnectionRefused("its URL names no file; write it as sqlite:////path/to/file.db")
-    return path

@@ -87,3 +87,14 @@ def scrubbed(text: str, secrets: list[str]) -> str:
         text = text.replace(secret, "***")
     text = re.sub(r"(://[^\s/@]*:)[^\s/@]+@", r"\1***@", text)
     return " ".join(text.split())[:300]
+
+
+def path_of(url: str) -> str:
+    """The file of a sqlite:// or duckdb:// URL: three slashes before a relative path, four before another.
+
+    Raises ConnectionRefused when it names none.
+    """
+    path = unquote(urlsplit(url).path).removeprefix("/")
+    if not path:
+        raise ConnectionRefused("its URL names no file; write it as sqlite:////path/to/file.db")
+    return path

@@ -1,6 +1,7 @@
 """One table in every engine, and an `Engine` over each."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.engines import shop
 from tests.engines.operations import OPERATIONS
 
 KEY = SessionKey("app", "ann", "s")
-At = Callable[[str, str], Engine]
+At = Callable[[str, str], AbstractContextManager[Engine]]
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +50,16 @@ def expected(worker: Worker, orders: Dataset) -> dict[str, Result]:
 
 
 @pytest.fixture(scope="module")
-def at(worker: Worker, orders: Dataset) -> Iterator[At]:
-    """An engine over the table `orders` of a schema at a URL."""
-    opened = []
+def at(worker: Worker, orders: Dataset) -> At:
+    """An engine over the table `orders` of a schema at a URL, for as long as a block runs."""
 
-    def connect(url: str, schema: str) -> Engine:
+    @contextmanager
+    def connect(url: str, schema: str) -> Iterator[Engine]:
         connections = Connections({"shop": SecretStr(url)})
-        opened.append(connections)
         columns, rows, notes = look(connections["shop"], Found(schema, "orders"))
         source = {"connection": "shop", "schema": schema, "table": "orders"}
         dataset = replace(orders, columns=columns, rows=rows, notes=notes, source=source)
-        return Engine(worker, [dataset], key=KEY, invocation_id="i", connections=connections)
-
-    yield connect
-    for connections in opened:
+        yield Engine(worker, [dataset], key=KEY, invocation_id="i", connections=connections)
         connections.close()
+
+    return connect

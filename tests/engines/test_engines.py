@@ -22,13 +22,16 @@ def there(
         with postgres(folder / "server") as server:
             url = server.url()
             shop.into_postgres(url, file)
-            yield at(url, "public")
+            with at(url, "public") as engine:
+                yield engine
     elif request.param == "SQLite":
         shop.into_sqlite(folder / "orders.db", file)
-        yield at(f"sqlite:///{folder}/orders.db", "main")
+        with at(f"sqlite:///{folder}/orders.db", "main") as engine:
+            yield engine
     else:
         shop.into_duckdb(folder / "orders.db", file)
-        yield at(f"duckdb:///{folder}/orders.db", "main")
+        with at(f"duckdb:///{folder}/orders.db", "main") as engine:
+            yield engine
 
 
 def test_every_operation_gives_the_same_numbers(expected: dict[str, Result], there: Engine) -> None:

@@ -28,7 +28,8 @@ def there(at: At, file: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             session = SparkSession.builder.remote(url).create()
         session.sql(f"CREATE TABLE orders USING PARQUET LOCATION 'file://{file}'")
         session.stop()
-        yield at(url, "default")
+        with at(url, "default") as engine:
+            yield engine
 
 
 def test_every_operation_gives_the_same_numbers(expected: dict[str, Result], there: Engine) -> None:
