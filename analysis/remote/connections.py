@@ -19,6 +19,7 @@ from analysis.remote.cells import table as typed_table
 from analysis.remote.gate import Place, top_limit
 from analysis.remote.sessions import Rows, Session, open_session
 from analysis.remote.urls import Kind, kind_of_url, scrubbed, secrets_of
+from sandbox.errors import ProgramFailed, QueryFailed, SandboxError
 from sandbox.table import Table
 
 logger = logging.getLogger(__name__)
@@ -176,6 +177,10 @@ class Connection:
         logger.info("connection %s: %s", self.name, type(error).__name__)
         if isinstance(error, _NotOpened):
             return ConnectionRefused(f"{self.name} ({self.kind.name}) cannot be reached: {said}")
+        if isinstance(error, SandboxError) and not isinstance(error, (QueryFailed, ProgramFailed)):
+            return LimitExceeded(said)
+        if type(error).__name__ == "QueryCanceled":
+            return LimitExceeded(f"{self.name} ended the query: {said}")
         if type(error).__name__ in ("OperationNotDefinedError", "UnsupportedOperationError"):
             why = said.partition(".")[0]
             return BadQuery(f"{self.kind.name} cannot compute this: {why}. Bring a copy of the table here.")
