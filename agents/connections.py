@@ -169,7 +169,7 @@ def _kept(
         name=table_name(f"{table}_copy"),
         sha256=sha256,
         options_key=COPIED,
-        file_name=f"{table} (copy)",
+        file_name=f"{table} (copy).parquet",
         rows=rows,
         columns=columns,
         byte_size=size,

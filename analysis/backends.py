@@ -7,6 +7,7 @@ and gives back the same typed table.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,11 +22,14 @@ from sandbox import errors as sandbox_errors
 from sandbox.client import Worker
 from sandbox.table import Table, encode
 from storage.datasets import Dataset
+from storage.jsonsafe import to_json_safe
 
 RANGES = ("duckdb", "postgres", "pyspark", "snowflake", "databricks")
 """Dialects that can make the rows of a range, so that empty periods and bins are filled in there."""
 FILLED_HERE = "-- The rows below are what "
 """How SQL begins that runs here over the rows of another engine's answer."""
+GIVEN = "# What "
+"""How Python begins that does."""
 
 
 ARRAYS = ("duckdb", "postgres", "snowflake")
@@ -141,6 +145,16 @@ def compile_sql(expression: Any) -> str:
 
 
 @dataclass(frozen=True)
+class Compiled:
+    """SQL and where it runs."""
+
+    text: str
+    backend: Backend
+    versions: Mapping[str, str]
+    """Of every engine whose rows are in it; of a remote one, known once it was used."""
+
+
+@dataclass(frozen=True)
 class Gathered:
     """Rows that another engine answered, for a query here."""
 
@@ -161,6 +175,21 @@ def with_rows(text: str, gathered: Sequence[Gathered]) -> str:
     given = ",\n".join(_values(part.name, part.table) for part in gathered)
     rest = f", {text.removeprefix('WITH ')}" if text.startswith("WITH ") else f"\n{text}"
     return "\n".join([*said, f"WITH {given}{rest}"])
+
+
+def written_out(name: str, table: Table, engine: str, sql: str) -> str:
+    """Python that sets `name` to the rows, as a list of dictionaries, and says where they are from."""
+    said = [f"{GIVEN}{engine} answered to:", *(f"#   {line}" for line in sql.splitlines())]
+    rows = [f"    {_plain(record)!r}," for record in table.records()]
+    return "\n".join([*said, f"{name} = [", *rows, "]"])
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """A row as Python writes it without imports: decimals as floats, dates as ISO text."""
+    return {
+        name: float(value) if isinstance(value, Decimal) else to_json_safe(value)
+        for name, value in record.items()
+    }
 
 
 def _values(name: str, table: Table) -> str:

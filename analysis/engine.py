@@ -9,8 +9,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -20,16 +19,19 @@ import duckdb
 import ibis
 from ibis.backends.sql.datatypes import DuckDBType
 
-from analysis.backends import compile_sql as compile_sql
 from analysis.backends import (
     FILLED_HERE,
+    GIVEN,
     Backend,
+    Compiled,
     Gathered,
     IbisBackend,
     LocalBackend,
+    compile_sql,
     refusals,
     tables_of,
     with_rows,
+    written_out,
 )
 from analysis.errors import (
     BadQuery,
@@ -51,19 +53,16 @@ from storage.jsonsafe import to_json_safe
 from storage.keys import SessionKey
 from storage.results import InputRef, Result
 
+__all__ = [
+    "ROW_LIMIT",
+    "Engine",
+    "compile_sql",
+    "engine_versions",
+    "not_finite",
+    "python_text",
+    "result_table",
+]
 ROW_LIMIT = 5_000
-GIVEN = "# What "
-"""How Python begins that runs here over the rows of another engine's answers, which it holds."""
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """SQL and where it runs."""
-
-    text: str
-    backend: Backend
-    versions: Mapping[str, str]
-    """Of every engine whose rows are in it; of a remote one, known once it was used."""
 
 
 class Engine:
@@ -257,9 +256,7 @@ class Engine:
             backend = self._backend_of(expression)
             text = backend.compile(expression)
             table = backend.query(text, expression.schema(), None)
-            rows = [f"    {json_like(record)!r},\n" for record in table.records()]
-            lines += [f"{GIVEN}{backend.name} answered to:", *(f"#   {line}" for line in text.splitlines())]
-            lines += [f"{name} = [\n{''.join(rows)}]"]
+            lines.append(written_out(name, table, backend.name, text))
             versions |= backend.versions
         about["engine"] = versions | engine_versions("python")
         return self._program("\n".join([*lines, code]), **about)
@@ -270,7 +267,7 @@ class Engine:
         names = tables_of(expression)
         return self.backend(dataset for dataset in self._datasets if dataset.name in names)
 
-    def _compiled(self, expression: Any) -> "Compiled":
+    def _compiled(self, expression: Any) -> Compiled:
         backend = self._backend_of(expression)
         text = backend.compile(expression)
         named = tables_of(expression) if self._gathered else set()
@@ -279,7 +276,7 @@ class Engine:
             return Compiled(text, backend, gathered[0].backend.versions | backend.versions)
         return Compiled(text, backend, backend.versions)
 
-    def _kept(self, table: Table, compiled: "Compiled", **about: Any) -> Result:
+    def _kept(self, table: Table, compiled: Compiled, **about: Any) -> Result:
         if len(table.rows) > ROW_LIMIT:
             table = replace(table, rows=table.rows[:ROW_LIMIT], truncated=True)
         if table.truncated:
@@ -386,14 +383,6 @@ def _require_here(datasets: Iterable[Dataset]) -> None:
 def not_finite(column: ColumnInfo) -> bool:
     """Whether a number column holds NaN or infinities: its range, stored as JSON, has no end then."""
     return column.kind == "number" and column.distinct > 0 and None in (column.min, column.max)
-
-
-def json_like(record: dict[str, Any]) -> dict[str, Any]:
-    """A row as Python writes it without imports: decimals as floats, dates as ISO text."""
-    return {
-        name: float(value) if isinstance(value, Decimal) else to_json_safe(value)
-        for name, value in record.items()
-    }
 
 
 def python_text(text: str) -> str:
