@@ -210,7 +210,7 @@ class Engine:
 
         Raises BadQuery or LimitExceeded.
         """
-        _require_here(datasets)
+        require_here(datasets)
         tables = {dataset.name: dataset.table_path for dataset in datasets}
         with refusals():
             report = self._worker.save(text, tables, target)
@@ -299,7 +299,7 @@ class Engine:
         for a dataset whose rows are at another engine.
         """
         if not code.startswith(GIVEN):
-            _require_here(about["datasets"])
+            require_here(about["datasets"])
         return self._program(code, files=files, timeout=timeout, **about)
 
     def _program(
@@ -370,7 +370,7 @@ class Engine:
         )
 
 
-def _require_here(datasets: Iterable[Dataset]) -> None:
+def require_here(datasets: Iterable[Dataset]) -> None:
     """Raises ElsewhereOnly for a dataset whose rows are at another engine."""
     for dataset in datasets:
         if dataset.source:

@@ -6,6 +6,7 @@ Every value is DuckDB's own text for it, so whole numbers stay whole beside gaps
 import json
 from typing import Any
 
+from analysis.engine import require_here
 from analysis.errors import BadQuery, LimitExceeded
 from sandbox import errors as sandbox_errors
 from sandbox.client import Worker
@@ -41,8 +42,9 @@ class TooLargeAsCsv(Exception):
 def as_csv(worker: Worker, dataset: Dataset, limit: int) -> bytes:
     """All rows with a line of names before them, in UTF-8.
 
-    Raises TooLargeAsCsv when that is more than `limit` bytes, BadQuery and LimitExceeded.
+    Raises TooLargeAsCsv when that is more than `limit` bytes, BadQuery, LimitExceeded and ElsewhereOnly.
     """
+    require_here([dataset])
     about = {
         "table": dataset.name,
         "columns": [column.name for column in dataset.columns],
