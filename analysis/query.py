@@ -74,7 +74,7 @@ def query(
     expression, *_ = _grouped(engine, found, groups, expressions | counts, interval)
     totals = {name: expression[name].sum().over(ibis.window()) for name in counts}
     counted = expression.mutate(**totals, **{GROUPS: expression.count().over(ibis.window())})
-    answer = engine.fetch(counted.order_by(keys).drop(*hidden).limit(kept + 1))
+    answer = engine.fetch(counted.order_by(keys).limit(kept + 1).drop(*hidden))
     if not answer.rows:
         raise found.empty
     matching, used, number = (int(answer.column(name)[0]) for name in (MATCHING, USED, GROUPS))

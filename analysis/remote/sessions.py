@@ -1,15 +1,17 @@
 """One open connection to an engine: read-only where the engine has that, in UTC, ended from any thread."""
 
 import contextlib
+import importlib.util
 import sqlite3
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import ibis
 
+from analysis.remote import mysql, urls
 from analysis.remote import sqlite as additions
-from analysis.remote import urls
 from analysis.remote.duckdb_file import DuckDBFile
 
 Rows = list[tuple[Any, ...]]
@@ -124,14 +126,22 @@ class _Cursors(_Listed):
 
 class _MySQL(_Cursors):
     def _connect(self, url: str) -> Any:
+        _use_pymysql()
         backend = ibis.connect(url)
+        backend.compiler = mysql.compiler
         with contextlib.closing(backend.con.cursor()) as cursor:
             cursor.execute("SET SESSION TRANSACTION READ ONLY")
-            with contextlib.suppress(Exception):
-                # MariaDB calls it max_statement_time, in seconds.
-                cursor.execute(f"SET SESSION MAX_EXECUTION_TIME = {int(self._seconds * 1000)}")
+            # MySQL counts in milliseconds and only of SELECTs, MariaDB in seconds.
+            milliseconds = int(self._seconds * 1000)
+            for limit in (f"MAX_EXECUTION_TIME = {milliseconds}", f"max_statement_time = {self._seconds}"):
+                with contextlib.suppress(Exception):
+                    cursor.execute(f"SET SESSION {limit}")
         self._url = url
         return backend
+
+    @property
+    def version(self) -> str:
+        return str(self.backend.con.get_server_info())
 
     def cancel(self) -> None:
         other = ibis.connect(self._url)
@@ -233,6 +243,12 @@ class _BigQuery(_Cursors):
 
     def cancel(self) -> None:
         self._job.cancel()
+
+
+def _use_pymysql() -> None:
+    """Has PyMySQL, which needs no compiler to be installed, stand in for the driver that Ibis imports."""
+    if importlib.util.find_spec("MySQLdb") is None and "MySQLdb" not in sys.modules:
+        importlib.import_module("pymysql").install_as_MySQLdb()
 
 
 def _of_cursor(cursor: Any, size: int) -> Iterator[tuple[list[str], Rows]]:

@@ -27,7 +27,7 @@ class Kind:
 
 
 POSTGRESQL = Kind("PostgreSQL", "postgres", "psycopg", "psycopg[binary]")
-MYSQL = Kind("MySQL", "mysql", "MySQLdb", "ibis-framework[mysql]")
+MYSQL = Kind("MySQL", "mysql", "pymysql", "pymysql")
 SQLITE = Kind("SQLite", "sqlite", "pyarrow_hotfix", "ibis-framework[sqlite]")
 DUCKDB = Kind("DuckDB", "duckdb", "duckdb", "duckdb")
 BIGQUERY = Kind("BigQuery", "bigquery", "google.cloud.bigquery", "ibis-framework[bigquery]")
