@@ -104,17 +104,23 @@ def copy_here(
     limit = place.settings.upload_limit_mb * 1_000_000
     with tempfile.TemporaryDirectory(dir=place.store.home) as folder:
         path = Path(folder) / "copy.parquet"
-        with _Target(path, filtered.table.schema(), total, limit, progress) as target:
-            connection.batches(text, COPY_ROWS, target.take, worker.watch, COPY_SECONDS)
+        with _Target(path, filtered.table.schema(), total, limit) as target:
+
+            def tick() -> None:
+                if progress is not None:
+                    part = min(1.0, target.rows / total)
+                    progress(0.9 * part, f"{target.rows:,} of {total:,} rows")
+
+            connection.batches(text, COPY_ROWS, target.take, worker.watch, COPY_SECONDS, tick)
         return _kept(place, key, dataset, path, target.rows, filtered.words, worker)
 
 
 class _Target:
     """A Parquet file that grows by batches, not beyond `limit` bytes."""
 
-    def __init__(self, path: Path, schema: Any, total: int, limit: int, progress: Progress | None) -> None:
+    def __init__(self, path: Path, schema: Any, total: int, limit: int) -> None:
         self.rows = 0
-        self._path, self._total, self._limit, self._progress = path, total, limit, progress
+        self._path, self._total, self._limit = path, total, limit
         self._readers = [reader(kind) for kind in schema.types]
         self._schema = pa.schema([(n, _arrow(kind)) for n, kind in schema.items()])
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
@@ -140,9 +146,6 @@ class _Target:
                 f"The copy is larger than {size} (UPLOAD_LIMIT_MB) after {self.rows:,} of {self._total:,}"
                 " rows. Copy the rows of a filter only."
             )
-        if self._progress is not None:
-            part = min(1.0, self.rows / max(1, self._total))
-            self._progress(0.9 * part, f"{self.rows:,} of {self._total:,} rows")
 
 
 def _kept(

@@ -28,6 +28,7 @@ Watch = Callable[[Callable[[], None]], AbstractContextManager[None]]
 """While it is entered, a stop calls what it was given."""
 QUERY_SECONDS = 120.0
 LEAVING_SECONDS = 2.0
+TICK_SECONDS = 0.2
 IDLE_SESSIONS = 2
 LISTED = 2_000
 ROWS_FETCHED = 100_000
@@ -119,16 +120,20 @@ class Connection:
         text: str,
         size: int,
         take: Callable[[list[str], Rows], None],
-        watch: Watch | None,
-        seconds: float,
+        watch: Watch | None = None,
+        seconds: float = 0,
+        tick: Callable[[], None] | None = None,
     ) -> None:
-        """Hands all rows of a SELECT to `take`, `size` at a time; what `take` raises ends it."""
+        """Hands all rows of a SELECT to `take`, `size` at a time; what `take` raises ends it.
+
+        `take` is called on another thread, `tick` some times a second on this one.
+        """
 
         def work(session: Session) -> None:
             for names, rows in session.batches(text, size):
                 take(names, rows)
 
-        self._call(work, watch, seconds)
+        self._call(work, watch, seconds, tick)
 
     def close(self) -> None:
         """Ends the idle sessions."""
@@ -137,12 +142,18 @@ class Connection:
         for session in idle:
             _close(session)
 
-    def _call(self, work: Callable[[Session], T], watch: Watch | None, seconds: float = 0) -> T:
+    def _call(
+        self,
+        work: Callable[[Session], T],
+        watch: Watch | None,
+        seconds: float = 0,
+        tick: Callable[[], None] | None = None,
+    ) -> T:
         call = _Call(self, work)
         # A second more than the engine's own limit, whose message says more.
         until = (seconds or self._seconds) + 1
         with (watch or _unwatched)(call.stop):
-            over = call.over.wait(until)
+            over = call.wait(until, tick)
         if call.stopped or not over:
             call.end()
             raise LimitExceeded(
@@ -239,6 +250,16 @@ class _Call:
         self._session: Session | None = None
         self._left = threading.Event()
         threading.Thread(target=self._run, name=f"connection-{connection.name}", daemon=True).start()
+
+    def wait(self, seconds: float, tick: Callable[[], None] | None) -> bool:
+        """Whether it was over in that time."""
+        if tick is None:
+            return self.over.wait(seconds)
+        until = time.monotonic() + seconds
+        while not (over := self.over.wait(TICK_SECONDS)) and time.monotonic() < until:
+            tick()
+        tick()
+        return over
 
     def stop(self) -> None:
         """Ends it from another thread."""

@@ -93,7 +93,6 @@ def test_a_bad_connection_is_named_and_its_url_is_not_shown(
 @pytest.mark.parametrize(
     ("url", "package"),
     [
-        ("mysql://me:secret@db/shop", "pymysql"),
         ("bigquery://project/dataset", "ibis-framework[bigquery]"),
         ("snowflake://me:secret@account/db", "ibis-framework[snowflake]"),
         ("databricks://host/path?token=secret", "ibis-framework[databricks]"),
