@@ -76,17 +76,16 @@ def decide(
     options: ReadOptions,
     decimals: Sequence[str],
     *,
-    probe: str | None = None,
     exact: bool = True,
     readings: Sequence[str] | None = None,
 ) -> list[Column]:
     """The readings that fit all values of `relation`; `texts` is the SQL of each column's text by name.
 
-    First thoughts come from the first rows of `probe`. With `exact`, counts in notes are of all rows. With
+    With `exact`, counts in notes are of all rows. With
     `readings`, only those types are looked for, and values that do not fit are nothing to speak of.
     """
     columns = [Column(name, text) for name, text in texts.items()]
-    _first_thoughts(connection, probe or relation, columns, options, decimals)
+    _first_thoughts(connection, relation, columns, options, decimals)
     for column in columns:
         if readings is not None and not column.chosen:
             column.left, column.nearest = [r for r in column.left if r.type in readings], None
@@ -108,14 +107,14 @@ def decide(
 
 def _first_thoughts(
     connection: duckdb.DuckDBPyConnection,
-    probe: str,
+    relation: str,
     columns: list[Column],
     options: ReadOptions,
     decimals: Sequence[str],
 ) -> None:
     limit = VALUES if len(columns) <= WIDE else VALUES_OF_WIDE
     listed = ", ".join(column.text for column in columns)
-    sample = connection.execute(f"SELECT {listed} FROM {probe} LIMIT {limit}").fetchall()
+    sample = connection.execute(f"SELECT {listed} FROM {relation} LIMIT {limit}").fetchall()
     wanted = {name.lower(): kind for name, kind in options.types.items()}
     for index, column in enumerate(columns):
         values = [
@@ -123,7 +122,7 @@ def _first_thoughts(
         ]
         if not values:
             rows = connection.execute(
-                f"SELECT trim({column.text}) AS v FROM {probe}"
+                f"SELECT trim({column.text}) AS v FROM {relation}"
                 f" WHERE v <> '' AND NOT {missing('v')} LIMIT {VALUES_OF_WIDE}"
             )
             values = [row[0] for row in rows.fetchall()]
@@ -179,11 +178,13 @@ def _scan(connection: duckdb.DuckDBPyConnection, relation: str, columns: list[Co
 def _verdicts(
     connection: duckdb.DuckDBPyConnection, relation: str, tests: list[tuple[Column, Reading]]
 ) -> list[tuple[int, int, int]]:
-    """For each reading of a column: values, words for missing, and values that do not fit."""
+    """For each reading of a column: values that are not missing, words for missing, and misfits."""
     if not tests:
         return []
     inner = ", ".join(f"{reading.verdict(column.text)} AS v{i}" for i, (column, reading) in enumerate(tests))
-    outer = ", ".join(f"count(v{i}), count_if(v{i} = 1), count_if(v{i} = 2)" for i in range(len(tests)))
+    outer = ", ".join(
+        f"count_if(v{i} <> 1), count_if(v{i} = 1), count_if(v{i} = 2)" for i in range(len(tests))
+    )
     row = connection.execute(f"SELECT {outer} FROM (SELECT {inner} FROM {relation})").fetchone() or ()
     return [(row[i], row[i + 1], row[i + 2]) for i in range(0, len(row), 3)]
 

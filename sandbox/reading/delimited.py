@@ -64,6 +64,8 @@ class Source:
     unquoted: bool = False
     """Whether quotes are ordinary characters, because so more rows can be kept."""
     tried_unquoted: bool = False
+    exact: bool = False
+    """Whether a sample foretold other types than all rows have."""
     line_bytes: int = LINE_BYTES
     dialect: Dialect = field(init=False)
     notes: list[str] = field(default_factory=list)
@@ -161,51 +163,59 @@ def sample(work: Work, path: Path, options: ReadOptions, target: Path, chunks: i
 
 
 def _converted(source: Source, target: Path) -> Written:
-    if source.path.stat().st_size <= WHOLE_BYTES:
+    columns = None
+    if not source.exact and source.path.stat().st_size > WHOLE_BYTES:
+        columns = _foretold(source)
+    if columns is None:
         return _loaded(source, target)
-    work = source.work
-    columns = _foretold(source)
-    while True:
-        chosen = ", ".join(f"{column.value()} AS {quoted(column.name)}" for column in columns)
-        try:
-            with work.watched(0.3, 0.95, "Converting to a columnar table"):
-                rows = write(work, f"SELECT {chosen} FROM {source.reader}", target)
-        except duckdb.InvalidInputException as error:
-            if MISFIT not in str(error):
-                _recover(source, error)
-            work.say(0.3, "A value does not fit its column: looking at all rows")
-            columns = _decide(source, source.reader)
-            continue
-        rejects = _judge(source)
-        for column in columns:
-            _count_mixed(source, target, column)
-        return _report(source, columns, rows, rejects, target)
-
-
-def _loaded(source: Source, target: Path) -> Written:
-    """For what fits into memory as text: every decision is made on all rows."""
-    work = source.work
-    try:
-        work.connection.execute(f"CREATE OR REPLACE TABLE plain AS SELECT * FROM {source.reader}")
-    except duckdb.InvalidInputException as error:
-        _recover(source, error)
-    rejects = _judge(source)
-    columns = _decide(source, "plain")
     chosen = ", ".join(f"{column.value()} AS {quoted(column.name)}" for column in columns)
-    rows = write(work, f"SELECT {chosen} FROM plain", target)
-    work.connection.execute("DROP TABLE plain")
+    try:
+        with source.work.watched(0.3, 0.95, "Converting to a columnar table"):
+            rows = write(source.work, f"SELECT {chosen} FROM {source.reader}", target)
+    except duckdb.InvalidInputException as error:
+        if MISFIT not in str(error):
+            _recover(source, error)
+        source.exact = True
+        raise Again from None
+    rejects = _judge(source)
+    for column in columns:
+        _count_mixed(source, target, column)
     return _report(source, columns, rows, rejects, target)
 
 
-def _decide(source: Source, relation: str, probe: str | None = None, *, exact: bool = True) -> list[Column]:
-    return decide(
-        source.work.connection, relation, source.texts, source.options, source.dialect.decimals,
-        probe=probe, exact=exact,
-    )  # fmt: skip
+def _loaded(source: Source, target: Path) -> Written:
+    """All rows as text first, in memory or in a file: then every decision is made on all of them."""
+    work = source.work
+    small = source.path.stat().st_size <= WHOLE_BYTES
+    try:
+        if small:
+            work.query(f"CREATE OR REPLACE TABLE plain AS SELECT * FROM {source.reader}")
+        else:
+            with work.watched(0.3, 0.6, "Reading all rows"):
+                write(work, f"SELECT * FROM {source.reader}", work.file("plain.parquet"))
+    except duckdb.InvalidInputException as error:
+        _recover(source, error)
+    rejects = _judge(source)
+    relation = "plain" if small else f"read_parquet({literal(str(work.file('plain.parquet')))})"
+    work.say(0.6, "Looking at all rows")
+    columns = _decide(source, relation)
+    chosen = ", ".join(f"{column.value()} AS {quoted(column.name)}" for column in columns)
+    with work.watched(0.7, 0.95, "Converting to a columnar table"):
+        rows = write(work, f"SELECT {chosen} FROM {relation}", target)
+    if small:
+        work.query("DROP TABLE plain")
+    return _report(source, columns, rows, rejects, target)
 
 
-def _foretold(source: Source) -> list[Column]:
-    """Types by a sample; by all rows where a person chose one, or a column is nearly of one type."""
+def _decide(source: Source, relation: str, *, exact: bool = True) -> list[Column]:
+    connection, options = source.work.connection, source.options
+    return decide(connection, relation, source.texts, options, source.dialect.decimals, exact=exact)
+
+
+def _foretold(source: Source) -> list[Column] | None:
+    """Types by a sample; None where all rows have to decide: a person chose one, or one is nearly certain."""
+    if source.options.types:
+        return None
     rows = source.work.file("deciding.csv")
     write_sample(source.path, rows, DECIDING_CHUNKS, multiline=source.dialect.multiline)
     few = copy(source)
@@ -218,18 +228,8 @@ def _foretold(source: Source) -> list[Column]:
         source.notes.append("Some rows have fewer fields than the header; the missing ones are empty.")
     _forget_rejects(connection)
     columns = _decide(source, "few", exact=False)
-    known = {column.name for column in columns if not column.chosen and not column.doubtful}
-    if len(known) < len(columns):
-        texts = {name: text for name, text in source.texts.items() if name not in known}
-        with source.work.watched(0.2, 0.3, "Looking at all rows"):
-            again = decide(
-                connection, source.reader, texts, source.options, source.dialect.decimals, probe="few"
-            )
-        _forget_rejects(connection)
-        sure = {column.name: column for column in again}
-        columns = [sure.get(column.name, column) for column in columns]
     connection.execute("DROP TABLE few")
-    return columns
+    return None if any(column.doubtful for column in columns) else columns
 
 
 def _recover(source: Source, error: duckdb.Error) -> None:

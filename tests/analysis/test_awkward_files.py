@@ -20,6 +20,7 @@ from tests.analysis.made_files import (
     ENCRYPTED,
     OLD_XLS,
     PLAIN,
+    Cell,
     archive_bomb,
     bomb,
     database,
@@ -66,7 +67,7 @@ TYPES = {
     "moment": "TIMESTAMP",
 }
 AB = "a int, b text"
-SALES = [
+SALES: list[list[Cell]] = [
     ["Report of 2024", None, None, None, None],
     [],
     ["Region", "Sales", None, "Cost", None],
@@ -290,7 +291,7 @@ REFUSED: dict[str, tuple[str, Bytes, str]] = {
     "a password": ("f.xlsx", unpacked(ENCRYPTED), "protected by a password"),
     "a broken workbook": (
         "f.xlsx",
-        packed(xl__workbook="", **{"xl/workbook.xml": b"<x"}),
+        packed(**{"xl/workbook.xml": b"<x"}),
         "cannot be opened",
     ),
     "a document": ("f.docx", packed(**{"word/document.xml": b"<x/>"}), "a document, no table"),
