@@ -17,7 +17,13 @@ from sandbox.reading.columns import MISFIT, Column, decide, describe_mixed
 from sandbox.reading.dialect import Dialect, detect, parse
 from sandbox.reading.headers import totals_note
 from sandbox.reading.options import ReadOptions
-from sandbox.reading.sampling import cut_at, has_long_lines, last_lines, write_sample
+from sandbox.reading.sampling import (
+    cut_at,
+    drop_cut_line,
+    has_long_lines,
+    last_lines,
+    write_sample,
+)
 from sandbox.reading.writing import Work, Written, require_rows, write
 
 WHOLE_BYTES = 16 * 1024 * 1024
@@ -80,7 +86,7 @@ class Source:
             self.encoding = encoding.check(wanted) if wanted else encoding.detect(head)
             if self.encoding == "utf-8" and not wanted and size <= WHOLE_BYTES:
                 self.encoding = encoding.beyond_utf8(self.path)
-            if self.encoding != "utf-8" or b"\x00" in head or _has_mixed_ends(head):
+            if needs_rewriting(self.encoding, head):
                 self.rewrite(self.encoding)
         self.dialect = glance(self.path, self.options, self.encoding, whole=not self.work.cut)
         # Read in parallel, DuckDB drops a row that is longer than its buffers, and does not say so.
@@ -92,7 +98,7 @@ class Source:
         target = self.work.file("utf8.csv")
         lost = encoding.rewrite(self.path, target, name, self.work.part(0.1, 0.3, "Changing the encoding"))
         self.path, self.encoding, self.rewritten = target, name, True
-        if lost and name != "utf-8":
+        if lost and name not in encoding.UTF8:
             self.notes.append(f"{lost:,} character(s) are not valid in {name} and were replaced by \ufffd.")
 
     @property
@@ -132,6 +138,11 @@ def glance(
     return detect(text, written_in, options, whole=whole and size <= length)
 
 
+def needs_rewriting(written_in: str, head: bytes) -> bool:
+    """Whether DuckDB cannot read the file as it is."""
+    return written_in not in encoding.UTF8 or b"\x00" in head or _has_mixed_ends(head)
+
+
 def convert(work: Work, path: Path, options: ReadOptions, target: Path) -> Written:
     """Writes the table of a delimited file. Raises Unreadable."""
     source = Source(work, path, options)
@@ -147,10 +158,21 @@ def convert(work: Work, path: Path, options: ReadOptions, target: Path) -> Writt
 
 def sample(work: Work, path: Path, options: ReadOptions, target: Path, chunks: int) -> Written:
     """Writes rows from all over the file; `total` is an estimate of all. Raises Unreadable."""
+    size = path.stat().st_size
+    if size <= WHOLE_BYTES:
+        return convert(work, path, options, target)
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    written_in = encoding.check(options.encoding) if options.encoding else encoding.detect(head)
+    if needs_rewriting(written_in, head):
+        # To rewrite all of it would take longer than a quick look may.
+        beginning, work.cut = work.file("beginning"), True
+        cut_at(path, beginning, WHOLE_BYTES)
+        drop_cut_line(beginning)
+        written = convert(work, beginning, options, target)
+        return replace(written, total=round(written.rows * size / beginning.stat().st_size))
     source = Source(work, path, options)
     source.understand()
-    if source.path.stat().st_size <= WHOLE_BYTES:
-        return convert(work, path, options, target)
     rows = work.file("sample.csv")
     share = write_sample(source.path, rows, chunks, multiline=source.dialect.multiline)
     source.path, work.cut = rows, True

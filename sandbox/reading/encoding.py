@@ -14,6 +14,7 @@ PIECE = 1 << 20
 HEAD_BYTES = 512 * 1024
 EMPTY = "The file is empty. Upload one with a header and at least one row."
 NO_TEXT = "This is no text file, and no table of another kind that is known. Export the table as CSV."
+UTF8 = ("utf-8", "utf-8-sig")
 BROKEN_UTF8 = 20
 """A file with so many times more valid characters of several bytes than invalid bytes is UTF-8, damaged."""
 MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")

@@ -113,6 +113,8 @@ def _parts(work: Work, opened: Opened) -> list[Part]:
 def _write(work: Work, opened: Opened, target: Path) -> Written:
     work.cut = not opened.whole
     path, options = opened.path, opened.options
+    if options.skip_last and opened.kind not in ("csv", "excel"):
+        raise Unreadable("Rows at the end can only be left out of delimited text and of sheets.")
     if opened.kind == "excel":
         return sheets.convert(work, path, options, target)
     if opened.kind == "parquet":
@@ -128,7 +130,8 @@ def _write(work: Work, opened: Opened, target: Path) -> Written:
 
 def _sample(work: Work, source: Path, name: str, options: ReadOptions, target: Path) -> Written:
     packed = _kind(source, name, options) in ("gzip", "zip")
-    opened = _opened(work, source, name, options, SAMPLED_HEAD_BYTES if packed else None)
+    large = packed or _kind(source, name, options) == "jsonl"
+    opened = _opened(work, source, name, options, SAMPLED_HEAD_BYTES if large else None)
     if opened.kind != "csv" or packed:
         work.limit = SAMPLED_ROWS
         return _write(work, opened, target)

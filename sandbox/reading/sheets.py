@@ -84,9 +84,20 @@ def _written(
         notes += totals_note([str(cell or "") for cell in last[0]] if last else [])
     decided = options.but(skip=header.skip, header_rows=header.rows, skip_last=options.skip_last or 0)
     written = convert_relation(
-        work, "plain", target, decided, originals=originals, readings=None, notes=notes
+        work,
+        "plain",
+        target,
+        decided,
+        originals=originals,
+        readings=None,
+        notes=notes,
+        decimals=_decimals(options),
     )
     return with_total(written, rows) if work.limit is not None else written
+
+
+def _decimals(options: ReadOptions) -> list[str]:
+    return [options.decimal] if options.decimal else [".", ","]
 
 
 def _counts(work: Work, names: list[str]) -> list[tuple[int, bool]]:
