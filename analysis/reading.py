@@ -5,6 +5,7 @@ The process writes into a folder of its own beside the target; what it leaves th
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ __all__ = [
     "look", "preview", "sample",
 ]  # fmt: skip
 Progress = Callable[[float, str], None]
+PREFIX = "reading-"
+ABANDONED_SECONDS = 24 * 3600
 TABLE, REJECTS = "table.parquet", "table.rejects.parquet"
 TOO_MUCH = "Reading {0} needs more memory than is allowed here. Upload a part of it, or Parquet instead."
 TOO_LONG = "Reading {0} took too long and was stopped. Upload a part of it, or Parquet instead."
@@ -163,7 +166,11 @@ def _asked(
 def _folder(beside: Path) -> Iterator[Path]:
     """A new folder on the same disk, gone afterwards."""
     beside.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="reading-", dir=beside))
+    for old in beside.glob(f"{PREFIX}*"):
+        # Left by a process that was killed.
+        if time.time() - old.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=beside))
     try:
         yield folder
     finally:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sandbox.errors import Unreadable
 from sandbox.reading.readings import is_missing
 
 NUMBER = re.compile(r"\s*[-+(]?[$€£¥]?\s*(\d+([.,' \u00a0]\d+)*|[.,]\d+)([eE][-+]?\d+)?\s*[%€)]?\s*")
@@ -20,6 +21,10 @@ TOTAL = re.compile(
 )
 TITLE_ROWS = 20
 HEADER_ROWS = 3
+MAX_COLUMNS = 10_000
+TOO_WIDE = (
+    "The table has {0:,} columns; at most {1:,} are read. Is the delimiter right, and the rows in lines?"
+)
 BODY_ROWS = 50
 Row = Sequence[str]
 
@@ -97,7 +102,12 @@ def joined(rows: Sequence[Row], width: int) -> list[str]:
 
 
 def unique_names(originals: Sequence[str]) -> list[str]:
-    """Trimmed names; an empty one becomes column_3, a repeated one gets _2, _3."""
+    """Trimmed names; an empty one becomes column_3, a repeated one gets _2, _3.
+
+    Raises Unreadable when there are too many.
+    """
+    if len(originals) > MAX_COLUMNS:
+        raise Unreadable(TOO_WIDE.format(len(originals), MAX_COLUMNS))
     names: list[str] = []
     taken: set[str] = set()
     for index, original in enumerate(originals, start=1):

@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 from sandbox.errors import Unreadable
+from sandbox.reading import unpack
 
 HEAD_BYTES = 4096
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -80,6 +81,7 @@ def _zip_kind(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             if names & set(SHEET_MEMBERS):
+                unpack.check_ratio(sum(info.file_size for info in archive.infolist()), path.stat().st_size)
                 return "excel"
             if "mimetype" in names and archive.getinfo("mimetype").file_size < 200:
                 kind = archive.read("mimetype")

@@ -73,8 +73,7 @@ def unpack_zip(path: Path, member: str, target: Path, told: Told, limit: int | N
             raise Unreadable(f"There is no {member!r} in the archive.") from None
         if info.flag_bits & 1:
             raise Unreadable(LOCKED)
-        if info.file_size > max(FREE_BYTES, RATIO * info.compress_size):
-            raise Unreadable(BOMB.format(RATIO))
+        check_ratio(info.file_size, info.compress_size)
         with archive.open(info) as incoming:
             pieces = iter(lambda: incoming.read(PIECE), b"")
             packed = path.stat().st_size
@@ -115,20 +114,25 @@ def _write(
     with target.open("wb") as outgoing:
         for piece in pieces:
             written += len(piece)
-            if written > max(FREE_BYTES, RATIO * packed):
-                raise Unreadable(BOMB.format(RATIO))
+            check_ratio(written, packed)
             outgoing.write(piece)
             if limit is not None and written >= limit:
                 return False
             if written % (64 * PIECE) < len(piece):
-                room(target, 0)
+                room(target)
                 told(written)
     return True
 
 
-def room(target: Path, size: int) -> None:
-    """Raises Unreadable when `size` more bytes would fill the disk."""
-    if shutil.disk_usage(target.parent).free - size < SPARE_BYTES:
+def check_ratio(size: int, packed: int) -> None:
+    """Raises Unreadable for what unpacks to more than a table would."""
+    if size > max(FREE_BYTES, RATIO * packed):
+        raise Unreadable(BOMB.format(RATIO))
+
+
+def room(target: Path) -> None:
+    """Raises Unreadable when the disk is nearly full."""
+    if shutil.disk_usage(target.parent).free < SPARE_BYTES:
         raise Unreadable("There is not enough room on the server's disk to unpack the file.")
 
 

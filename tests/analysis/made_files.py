@@ -22,6 +22,15 @@ RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships
 PLAIN = b"a,b\n1,x\n2,y\n"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+SALES: list[list[Cell]] = [
+    ["Report of 2024", None, None, None, None],
+    [],
+    ["Region", "Sales", None, "Cost", None],
+    [None, 2023, 2024, 2023, 2024],
+    ["North", 1, 2.5, 3, 4],
+    ["South", 5, 6.5, 7, 8],
+    ["Total", 6, 9, 10, 12],
+]
 
 
 def workbook(sheets: dict[str, list[list[Cell]]], *, hidden: tuple[str, ...] = (), merged: str = "") -> bytes:

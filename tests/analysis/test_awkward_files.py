@@ -20,7 +20,7 @@ from tests.analysis.made_files import (
     ENCRYPTED,
     OLD_XLS,
     PLAIN,
-    Cell,
+    SALES,
     archive_bomb,
     bomb,
     database,
@@ -67,15 +67,6 @@ TYPES = {
     "moment": "TIMESTAMP",
 }
 AB = "a int, b text"
-SALES: list[list[Cell]] = [
-    ["Report of 2024", None, None, None, None],
-    [],
-    ["Region", "Sales", None, "Cost", None],
-    [None, 2023, 2024, 2023, 2024],
-    ["North", 1, 2.5, 3, 4],
-    ["South", 5, 6.5, 7, 8],
-    ["Total", 6, 9, 10, 12],
-]
 TABLE = [[1, "x"], [2, "y"]]
 LATE = b"".join(b"%d,%d.5\n" % (i, i) for i in range(1, 60_001))
 
@@ -298,6 +289,12 @@ REFUSED: dict[str, tuple[str, Bytes, str]] = {
     "a cut gzip": ("f.csv.gz", gzip.compress(PLAIN * 500)[:-30], "cut off"),
     "a gzip bomb": ("f.csv.gz", bomb, "more than 250 times"),
     "a ZIP bomb": ("f.zip", archive_bomb, "more than 250 times"),
+    "a workbook bomb": (
+        "f.xlsx",
+        lambda: packed(**{"xl/workbook.xml": b"<x/>", "xl/worksheets/sheet1.xml": bytes(120_000_000)}),
+        "more than 250 times",
+    ),
+    "a row of 200,000 fields": ("f.csv", b"1,2" * 100_000 + b"\n", "200,001 columns|100,001 columns"),
     "a ZIP in a gzip": ("f.csv.gz", gzip.compress(packed(a__csv=PLAIN)), "another archive"),
     "an archive of archives": ("f.zip", packed(a__zip=packed(a__csv=PLAIN)), "another archive"),
     "a locked archive": ("f.zip", locked_archive, "archive is protected by a password"),
