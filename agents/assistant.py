@@ -22,7 +22,10 @@ from agents.workspace import close_workspace, open_workspace
 from analysis.cleaning import remade
 from analysis.conditions import Condition
 from analysis.engine import Engine
+from analysis.errors import LimitExceeded
 from analysis.ingest import Progress, ReadOptions, ingest
+from analysis.profiling import Profile, ensure_profile
+from sandbox.errors import SandboxError
 from sandbox.isolation import Isolation
 from storage.conversations import Conversation
 from storage.datasets import Dataset
@@ -214,6 +217,13 @@ class Assistant:
         worker, there = self.pool.worker(key.session_id), self._workspace.connections
         engine = Engine(worker, [dataset], key=key, invocation_id="", connections=there)
         return engine.fetch(engine.table(dataset).limit(rows)).to_pandas()
+
+    def profile(self, key: SessionKey, dataset: Dataset) -> Profile:
+        """The dataset's profile, made and stored if there is none. Raises AnalysisError."""
+        try:
+            return ensure_profile(self.pool.worker(key.session_id), dataset)
+        except SandboxError as error:
+            raise LimitExceeded(f"The profile could not be made: {error}") from error
 
     def export_session(self, key: SessionKey, target: BinaryIO) -> None:
         """Writes the conversation with all its data to `target`, as a zip file. Raises NotFound."""

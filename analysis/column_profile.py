@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from analysis.column_kinds import kind_of, quoted
-from analysis.profiling import profile_table
+from analysis.profiling import profile_table, store_profile
 from sandbox.client import Worker
 from storage.datasets import ColumnInfo
 
@@ -13,5 +13,10 @@ __all__ = ["kind_of", "profile_columns", "quoted"]
 def profile_columns(
     worker: Worker, path: Path, rows: int, columns: list[tuple[str, str]], originals: dict[str, str]
 ) -> list[ColumnInfo]:
-    """Exact missing and distinct counts, range, mean and frequent values of each column."""
-    return profile_table(worker, path, columns).infos(originals)
+    """Exact missing and distinct counts, range, mean and frequent values of each column.
+
+    The whole profile stays beside the table. Raises SandboxError.
+    """
+    profile = profile_table(worker, path, columns)
+    store_profile(path, profile)
+    return profile.infos(originals)

@@ -15,7 +15,6 @@ from pathlib import Path
 from rapidfuzz import fuzz
 
 from analysis.engine import Engine
-from analysis.finding_words import number, share
 from analysis.profiling import Profile
 from sandbox.engine import quoted
 from storage.datasets import ColumnInfo, Dataset
@@ -50,11 +49,7 @@ class JoinProposal:
         """The proposal as a sentence."""
         pairs = zip(self.left_on, self.right_on, strict=True)
         keys = " and ".join(a if a == b else f"{a} = {b}" for a, b in pairs)
-        said = (
-            ""
-            if self.shared is None
-            else f"; about {share(round(100 * self.shared), 100)} of its keys are there"
-        )
+        said = "" if self.shared is None else f"; about {self.shared:.0%} of its keys are there"
         return f"{self.left} with {self.right} by {keys}{said}"
 
 

@@ -221,14 +221,15 @@ def read_profile(dataset: Dataset) -> Profile | None:
         return None
 
 
-def store_profile(dataset: Dataset, profile: Profile) -> None:
-    """Puts the profile beside the dataset's table, in one move."""
-    handle, name = tempfile.mkstemp(dir=dataset.profile_path.parent, suffix=".profile")
+def store_profile(table: Path, profile: Profile) -> None:
+    """Puts a profile beside its table's Parquet file, where `Dataset.profile_path` is, in one move."""
+    target = table.with_suffix(".profile.json")
+    handle, name = tempfile.mkstemp(dir=target.parent, suffix=".profile")
     written = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as target:
-            target.write(profile.to_json())
-        written.replace(dataset.profile_path)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(profile.to_json())
+        written.replace(target)
     finally:
         written.unlink(missing_ok=True)
 
@@ -240,7 +241,7 @@ def ensure_profile(worker: Worker, dataset: Dataset, progress: Progress | None =
         return known
     columns = [(column.name, column.type) for column in dataset.columns]
     profile = profile_table(worker, dataset.table_path, columns, progress=progress)
-    store_profile(dataset, profile)
+    store_profile(dataset.table_path, profile)
     return profile
 
 

@@ -1,33 +1,21 @@
 """The data on the page: upload, the shipped sample, and what is in the current dataset."""
 
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from agents.assistant import Assistant
 from agents.card import data_card
 from analysis.errors import AnalysisError
-from storage.datasets import ColumnInfo, Dataset
+from storage.datasets import Dataset
 from storage.errors import StorageError
 from storage.keys import SessionKey
-from ui import cleaning, connections, outputs, text
+from ui import cleaning, connections, outputs, profile, text
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "orders.csv"
 FILE_TYPES = ["csv", "tsv", "txt"]
 SAMPLE_ROWS = 200
-RANGE_PIXELS = 100
-KIND_NAMES = {
-    "integer": "whole number",
-    "number": "number",
-    "text": "text",
-    "date": "date",
-    "datetime": "date and time",
-    "time": "time",
-    "boolean": "yes / no",
-}
 
 
 def welcome(assistant: Assistant, key: SessionKey) -> None:
@@ -53,7 +41,7 @@ def welcome(assistant: Assistant, key: SessionKey) -> None:
         _refusals()
 
 
-def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset]) -> Dataset:
+def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset], ask: profile.Ask) -> Dataset:
     """The datasets of this conversation; returns the one that questions are about."""
     current = datasets[-1]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -85,10 +73,10 @@ def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset]) -> Dat
     _refusals()
     with st.expander("About this data", icon=":material/table_view:", key="about-data"):
         columns, sample, steps, notes, told = st.tabs(
-            ["Columns", "Sample", "Cleaning", "How it was read", "What a model is told"]
+            ["Profile", "Sample", "Cleaning", "How it was read", "What a model is told"]
         )
         with columns:
-            _columns(current)
+            profile.tab(assistant, key, datasets, ask)
         with sample:
             _sample(assistant, key, current)
         with steps:
@@ -167,33 +155,6 @@ def _chooser(assistant: Assistant, key: SessionKey, datasets: list[Dataset], cur
         label_visibility="collapsed",
         width=320,
     )
-
-
-def _columns(dataset: Dataset) -> None:
-    st.dataframe(
-        pd.DataFrame([_column_row(column, dataset.rows) for column in dataset.columns]),
-        hide_index=True,
-        column_config={
-            "Missing": st.column_config.NumberColumn(format="localized"),
-            "Different": st.column_config.NumberColumn(format="localized"),
-            "Lowest": st.column_config.TextColumn(width=RANGE_PIXELS),
-            "Highest": st.column_config.TextColumn(width=RANGE_PIXELS),
-        },
-        alt=f"Columns of {dataset.file_name}",
-    )
-
-
-def _column_row(column: ColumnInfo, rows: int) -> dict[str, Any]:
-    return {
-        "Column": column.name,
-        "Type": KIND_NAMES.get(column.kind, column.type),
-        "Missing": column.missing,
-        "Missing %": f"{column.missing / rows:.1%}" if rows else "",
-        "Different": column.distinct,
-        "Lowest": "" if column.min is None else str(column.min),
-        "Highest": "" if column.max is None else str(column.max),
-        "Most frequent": ", ".join(str(value) for value in column.values[:5]),
-    }
 
 
 def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:

@@ -15,7 +15,18 @@ from agents.turns import RunningTurn, TurnRefused
 from storage.conversations import Conversation
 from storage.errors import StorageError
 from storage.turns import TurnRecord
-from ui import composer, connection, conversation_menu, data_panel, scroll, sidebar, style, text, turn
+from ui import (
+    composer,
+    connection,
+    conversation_menu,
+    data_panel,
+    profile,
+    scroll,
+    sidebar,
+    style,
+    text,
+    turn,
+)
 from ui.configuration import read_settings
 from ui.desk import Desk
 from ui.person import user_id
@@ -102,7 +113,7 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
     records = assistant.store.turns.for_session(key)
     dataset = None
     if datasets:
-        dataset = data_panel.panel(assistant, key, datasets)
+        dataset = data_panel.panel(assistant, key, datasets, ask)
     elif expired:
         pass
     elif not records:
@@ -118,6 +129,7 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
         _history(desk, history, running)
     connection.offer_unsent(ask)
     if dataset is not None and running is None and not history and not expired:
+        profile.headlines(assistant, key, dataset, ask)
         composer.suggestions(dataset, ask)
 
     elsewhere = running is None and any(record.status == "running" for record in history)
