@@ -3,6 +3,7 @@
 from typing import Any
 
 LONGEST = 40
+SPACE = "␣"
 
 
 def counted(count: int, what: str = "row") -> str:
@@ -29,12 +30,15 @@ def listed(names: list[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value: texts in quotes and cut, yes or no in words."""
+    """A value: texts in quotes and cut, with spaces at the ends shown; yes or no in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (int, float)):
         return number(value)
-    text = " ".join(str(value).split())
+    bare = str(value).strip(" ")
+    before, _, after = str(value).partition(bare) if bare else (str(value), "", "")
+    # Spaces at the ends would not be seen.
+    text = SPACE * len(before) + " ".join(bare.split()) + SPACE * len(after)
     return f"“{text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}”"
 
 

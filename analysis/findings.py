@@ -180,10 +180,11 @@ def _numbers(column: ColumnProfile, here: int) -> Iterator[Finding]:
         text = f"{name} looks like a percentage and is over 100 in {counted(over)}, the highest {high}."
         yield Finding("percent", text, [name], over, 71, f"rows where {name} is above 100")
     old = column.over.get("120", 0)
-    if "age" in words and old:
+    sentinel = _sentinel(column, here)
+    if "age" in words and old > (sentinel[1] if sentinel else 0):
         text = f"{name} is over 120 in {counted(old)}, the highest {number(column.max)}."
         yield Finding("age", text, [name], old, 73, f"rows where {name} is above 120")
-    if sentinel := _sentinel(column, here):
+    if sentinel:
         value, count = sentinel
         text = f"{name} is {value} in {counted(count)}, far from the rest: {value} may stand for a gap."
         yield Finding("sentinel", text, [name], count, 80, f"rows where {name} is {value}", examples=[value])

@@ -21,7 +21,8 @@ FIRST = 4
 LISTED = 8
 TOP_VALUES = 3
 CHART_BARS = 20
-NAME_PIXELS, CHART_PIXELS, NUMBER_PIXELS, TOP_PIXELS = 150, 120, 90, 300
+FIGURES = ("Lowest", "25 %", "Median", "Mean", "75 %", "Highest")
+NAME_PIXELS, CHART_PIXELS, NUMBER_PIXELS, TOP_PIXELS = 150, 120, 90, 240
 KIND_NAMES = {
     "integer": "whole number",
     "number": "number",
@@ -40,7 +41,7 @@ def headlines(assistant: Assistant, key: SessionKey, dataset: Dataset, ask: Ask)
     if profile is None or not problems:
         return
     st.caption("Worth knowing first" if profile.exact else f"Worth knowing first. {profile.words}")
-    with st.container(key="headlines", gap="small"):
+    with st.container(key="headlines", gap="xxsmall"):
         for index, finding in enumerate(problems):
             _finding(finding, f"headline-{index}", ask)
 
@@ -65,8 +66,9 @@ def render(dataset: Dataset, profile: Profile, ask: Ask) -> None:
     found = findings(profile)
     if not found:
         st.markdown("Nothing stands out: no gaps, repeats, odd values or spellings were found.")
-    for index, finding in enumerate(found[:LISTED]):
-        _finding(finding, f"finding-{dataset.id}-{index}", ask)
+    with st.container(gap="xxsmall"):
+        for index, finding in enumerate(found[:LISTED]):
+            _finding(finding, f"finding-{dataset.id}-{index}", ask)
     if len(found) > LISTED:
         with st.popover(f"{text.count(len(found) - LISTED, 'more remark')}", type="tertiary"):
             for index, finding in enumerate(found[LISTED:], LISTED):
@@ -76,13 +78,15 @@ def render(dataset: Dataset, profile: Profile, ask: Ask) -> None:
         pd.DataFrame([row(column, profile) for column in profile.details]),
         hide_index=True,
         column_config={
-            "Column": st.column_config.TextColumn(width=NAME_PIXELS, pinned=True),
+            "Column": st.column_config.TextColumn(width=FIGURES = ("Lowest", "25 %", "Median", "Mean", "75 %", "Highest")
+NAME_PIXELS, pinned=True),
             "Values": st.column_config.BarChartColumn(
                 width=CHART_PIXELS, y_min=0, help="How often low to high values come, or the frequent ones"
             ),
             "Missing": st.column_config.TextColumn(width=NUMBER_PIXELS),
             "Different": numbers,
             "Most frequent": st.column_config.TextColumn(width=TOP_PIXELS),
+            **{name: st.column_config.TextColumn(width=NUMBER_PIXELS) for name in FIGURES},
         },
         alt=f"Profile of the columns of {dataset.file_name}",
     )
@@ -96,13 +100,13 @@ def row(column: ColumnProfile, profile: Profile) -> dict[str, Any]:
         "Values": bars(column),
         "Missing": share(column.missing, profile.rows) if column.missing else "",
         "Different": column.distinct,
+        "Most frequent": frequent(column, profile),
         "Lowest": _value(column.min),
         "25 %": _value(column.quantiles.get("25%")),
         "Median": _value(column.quantiles.get("50%")),
         "Mean": _mean(column),
         "75 %": _value(column.quantiles.get("75%")),
         "Highest": _value(column.max),
-        "Most frequent": frequent(column, profile),
     }
 
 
