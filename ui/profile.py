@@ -78,8 +78,7 @@ def render(dataset: Dataset, profile: Profile, ask: Ask) -> None:
         pd.DataFrame([row(column, profile) for column in profile.details]),
         hide_index=True,
         column_config={
-            "Column": st.column_config.TextColumn(width=FIGURES = ("Lowest", "25 %", "Median", "Mean", "75 %", "Highest")
-NAME_PIXELS, pinned=True),
+            "Column": st.column_config.TextColumn(width=NAME_PIXELS, pinned=True),
             "Values": st.column_config.BarChartColumn(
                 width=CHART_PIXELS, y_min=0, help="How often low to high values come, or the frequent ones"
             ),
