@@ -84,7 +84,7 @@ def _all(profile: Profile) -> Iterator[Finding]:
                 yield from _numbers(column, here)
                 yield from _far(column, here)
         elif column.kind in ("date", "datetime"):
-            yield from _dates(column)
+            yield from _dates(column, profile.made_at[:10])
         yield from _variety(profile, column, here)
     yield from _related(profile)
 
@@ -173,7 +173,7 @@ def _numbers(column: ColumnProfile, here: int) -> Iterator[Finding]:
         yield Finding("negative", text, [name], negative, 70, f"rows where {name} is below 0")
     if words & NEVER_ZERO and 0 < zero <= 0.2 * here:
         text = f"{name} is 0 in {counted(zero)} ({share(zero, here)})."
-        yield Finding("zeros", text, [name], zero, 52, f"rows where {name} is 0")
+        yield Finding("zeros", text, [name], zero, 52, f"rows where {name} equals 0")
     over = column.over.get("100", 0)
     if words & PERCENT_WORDS and 0 < over <= 0.05 * here:
         high = number(column.max)
@@ -187,7 +187,9 @@ def _numbers(column: ColumnProfile, here: int) -> Iterator[Finding]:
     if sentinel:
         value, count = sentinel
         text = f"{name} is {value} in {counted(count)}, far from the rest: {value} may stand for a gap."
-        yield Finding("sentinel", text, [name], count, 80, f"rows where {name} is {value}", examples=[value])
+        yield Finding(
+            "sentinel", text, [name], count, 80, f"rows where {name} equals {value}", examples=[value]
+        )
 
 
 def _sentinel(column: ColumnProfile, here: int) -> tuple[int, int] | None:
@@ -222,7 +224,7 @@ def _far(column: ColumnProfile, here: int) -> Iterator[Finding]:
         yield Finding("skew", text, [name], here, 38, f"distribution of {name}")
 
 
-def _dates(column: ColumnProfile) -> Iterator[Finding]:
+def _dates(column: ColumnProfile, today: str) -> Iterator[Finding]:
     name = column.name
     ends = (str(column.min)[:10], str(column.max)[:10])
     for day, count in column.watched:
@@ -232,7 +234,7 @@ def _dates(column: ColumnProfile) -> Iterator[Finding]:
             yield Finding("placeholder date", text, [name], count, 79, asked, examples=[day])
     if column.future and not _words(name) & LATER_WORDS:
         text = f"{name} lies in the future in {counted(column.future)}, up to {ends[1]}."
-        yield Finding("future", text, [name], column.future, 66, f"latest 10 rows by {name}")
+        yield Finding("future", text, [name], column.future, 66, f"rows where {name} is after {today}")
 
 
 def _variety(profile: Profile, column: ColumnProfile, here: int) -> Iterator[Finding]:

@@ -89,10 +89,11 @@ def unmatched_keys(
     for (here, mine), (there, theirs) in (sides, sides[::-1]):
         fields = ", ".join(f"a.{quoted(name)}" for name in mine)
         alike = " AND ".join(f"a.{quoted(x)} = b.{quoted(y)}" for x, y in zip(mine, theirs, strict=True))
+        order = ", ".join(str(place) for place in range(1, len(mine) + 1))
         text = (
             f"SELECT {fields}, count(*) AS n FROM {quoted(here)} AS a"
             f" ANTI JOIN {quoted(there)} AS b ON {alike}"
-            f" GROUP BY ALL ORDER BY n DESC, ALL LIMIT {limit}"
+            f" GROUP BY ALL ORDER BY n DESC, {order} LIMIT {limit}"
         )
         result = engine.sql(text, title="Keys without a partner", tool="", arguments={}, datasets=[])
         found.append([row[:-1] for row in result.output["table"]["rows"]])

@@ -22,7 +22,7 @@ LISTED = 8
 TOP_VALUES = 3
 CHART_BARS = 20
 FIGURES = ("Lowest", "25 %", "Median", "Mean", "75 %", "Highest")
-NAME_PIXELS, CHART_PIXELS, NUMBER_PIXELS, TOP_PIXELS = 150, 120, 90, 240
+NAME_PIXELS, CHART_PIXELS, NUMBER_PIXELS, TOP_PIXELS = 150, 120, 90, 220
 KIND_NAMES = {
     "integer": "whole number",
     "number": "number",
@@ -121,7 +121,8 @@ def frequent(column: ColumnProfile, profile: Profile) -> str:
     if not column.top or column.top[0][1] < 2:
         return "all different" if column.distinct > 1 else ""
     here = profile.rows - column.missing
-    return ", ".join(f"{shown(v)} {share(count, here)}" for v, count in column.top[:TOP_VALUES])
+    say = shown if column.kind in ("text", "boolean") else number
+    return ", ".join(f"{say(v)} ({share(count, here)})" for v, count in column.top[:TOP_VALUES])
 
 
 def _value(value: Any) -> str:
