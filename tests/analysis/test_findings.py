@@ -1,4 +1,4 @@
-"""What a profile says in words: each trap is found once, a clean table stays quiet, questions can be asked."""
+"""What a profile says in words: each trap once, little of a clean table, and questions that can be asked."""
 
 import datetime as dt
 import json
