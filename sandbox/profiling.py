@@ -123,15 +123,19 @@ class _Profiler:
             for c in sorted(found, key=lambda c: c["type"] != "VARCHAR")
             if low <= c["distinct"] <= high and c["type"] in GROUP_TYPES and not c["missing"]
         ][:GROUPINGS]
-        told = []
-        for group in groups if lacking else []:
-            counts = ", ".join(f"count(*) - count({quoted(name)})" for name in lacking)
-            field = quoted(group)
-            for value, rows, *gaps in self._con.execute(
-                f"SELECT CAST({field} AS VARCHAR), count(*), {counts} FROM t GROUP BY {field} ORDER BY 1"
-            ).fetchall():
-                told += [[name, group, cut(value), rows, n] for name, n in zip(lacking, gaps, strict=True)]
-        return told
+        if not lacking or not groups:
+            return []
+        fields = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in groups)
+        counts = ", ".join(f"count(*) - count({quoted(name)})" for name in lacking)
+        told: dict[tuple[str, str], Array] = {}
+        for row in self._con.execute(f"SELECT {fields}, count(*), {counts} FROM t GROUP BY ALL").fetchall():
+            for name, value in zip(groups, row, strict=False):
+                told[name, value] = told.get((name, value), 0) + np.array(row[len(groups) :], np.int64)
+        return [
+            [name, group, cut(value), int(rows), int(gaps)]
+            for (group, value), (rows, *all_gaps) in sorted(told.items())
+            for name, gaps in zip(lacking, all_gaps, strict=True)
+        ]
 
     def _duplicates(self, found: list[Found]) -> int:
         """Rows that an earlier row equals in every column."""
