@@ -17,7 +17,7 @@ from sandbox.engine import literal, quoted
 from sandbox.sorted_values import SKETCH, Array, frequent, smallest_different
 
 # A column is taken as one of few different values unless nearly all of its first rows differ.
-FIRST_ROWS, NEARLY_ALL = 200_000, 0.95
+FIRST_ROWS, NEARLY_ALL = 50_000, 0.98
 LOOKED_AT = 1_000
 CATEGORIES = 20_000
 MANY = 1_000_000
