@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from analysis.column_kinds import kind_of, quoted
-from analysis.profiling import profile_table, store_profile
+from analysis.profiling import profile_table, write_profile
 from sandbox.client import Worker
 from storage.datasets import ColumnInfo
 
@@ -18,5 +18,5 @@ def profile_columns(
     The whole profile stays beside the table. Raises SandboxError.
     """
     profile = profile_table(worker, path, columns)
-    store_profile(path, profile)
+    write_profile(path.with_suffix(".profile.json"), profile)
     return profile.infos(originals)

@@ -221,9 +221,13 @@ def read_profile(dataset: Dataset) -> Profile | None:
         return None
 
 
-def store_profile(table: Path, profile: Profile) -> None:
-    """Puts a profile beside its table's Parquet file, where `Dataset.profile_path` is, in one move."""
-    target = table.with_suffix(".profile.json")
+def store_profile(dataset: Dataset, profile: Profile) -> None:
+    """Puts the profile beside the dataset's table."""
+    write_profile(dataset.profile_path, profile)
+
+
+def write_profile(target: Path, profile: Profile) -> None:
+    """Writes a profile in one move."""
     handle, name = tempfile.mkstemp(dir=target.parent, suffix=".profile")
     written = Path(name)
     try:
@@ -241,7 +245,7 @@ def ensure_profile(worker: Worker, dataset: Dataset, progress: Progress | None =
         return known
     columns = [(column.name, column.type) for column in dataset.columns]
     profile = profile_table(worker, dataset.table_path, columns, progress=progress)
-    store_profile(dataset.table_path, profile)
+    store_profile(dataset, profile)
     return profile
 
 
