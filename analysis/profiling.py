@@ -24,6 +24,7 @@ from analysis.column_kinds import (
     kind_of,
 )
 from sandbox.client import Worker
+from sandbox.text_values import LONGEST
 from storage.datasets import ColumnInfo, Dataset
 
 FORMAT = 1
@@ -250,9 +251,9 @@ def ensure_profile(worker: Worker, dataset: Dataset, progress: Progress | None =
 
 
 def frequent_values(column: ColumnProfile) -> list[Any]:
-    """The values that a column of few is said to have, most frequent first."""
+    """The values that a column of few is said to have, most frequent first; without those that were cut."""
     ranked = sorted(column.top, key=lambda pair: (-pair[1], str(pair[0])))
-    return [value for value, _ in ranked[:LISTED_VALUES]]
+    return [value for value, _ in ranked[:LISTED_VALUES] if len(str(value)) <= LONGEST]
 
 
 def _info(column: ColumnProfile, values: list[Any], original: str) -> ColumnInfo:

@@ -23,7 +23,7 @@ CATEGORIES = 20_000
 MANY = 1_000_000
 LISTED = 30
 SPELLINGS = 5
-LONGEST = 1_000
+LONGEST = 300
 PLACEHOLDERS = (
     "n/a", "na", "n.a.", "null", "none", "nan", "unknown", "?", "-", "--", "tbd", "missing", "not available",
     "#n/a", "undefined", "xxx",

@@ -178,7 +178,8 @@ def _profile(assistant: Assistant, key: SessionKey, dataset: Dataset) -> Profile
     if dataset.id in known and known[dataset.id][0] == changed:
         return known[dataset.id][1]
     profile = read_profile(dataset)
-    if profile is None and (dataset.state != "ready" or assistant.turns.running(key) is not None):
+    ready = dataset.state == "ready" and dataset.table_path.exists()
+    if profile is None and (not ready or assistant.turns.running(key) is not None):
         return None
     if profile is None:
         try:

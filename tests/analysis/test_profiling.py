@@ -213,16 +213,30 @@ def test_texts(made: Make, rows: int) -> None:
     assert profile.column("zip").text["numbers"] == 0, "leading zeros make a name, not a number"
 
 
-def test_many_texts_by_their_hashes(made: Make) -> None:
-    rows = 230_000
-    frame = pd.DataFrame({"key": [f"k{number}" for number in range(rows)]})
-    frame.loc[rows - 400 :, "key"] = "again "
-    frame.loc[5, "key"] = None
+@pytest.mark.parametrize("name", ["key", "h", "n"])
+def test_many_texts_by_their_hashes(made: Make, name: str) -> None:
+    rows = 60_000
+    frame = pd.DataFrame({name: [f"k{number}" for number in range(rows)]})
+    frame.loc[rows - 400 :, name] = "again "
+    frame.loc[5, name] = None
     profile = made("SELECT *, NULL AS empty FROM frame", frame)
-    found = profile.column("key")
+    found = profile.column(name)
     assert (found.missing, found.distinct, found.top[0]) == (1, rows - 400, ["again ", 400])
-    assert found.text["spaces"] == 400 and found.lengths["max"] == 7
+    assert found.text["spaces"] == 400 and found.lengths["max"] == 6
     assert profile.duplicates == 399
+
+
+def test_names_that_queries_use_themselves(made: Make) -> None:
+    names = ["v", "n", "g", "f", "t", "vs", 'a "b"; --', "c0_0", "h"]
+    frame = pd.DataFrame(
+        {name: [f"{i}{number % 50}" for number in range(25_000)] for i, name in enumerate(names)}
+    )
+    for place, name in enumerate(names):
+        frame.loc[frame.index % (place + 7) == 0, name] = None
+    profile = made("SELECT * FROM frame", frame)
+    for found in profile.details:
+        same_texts(found, frame[found.name])
+        assert found.missing == frame[found.name].isna().sum()
 
 
 def test_other_types_and_yes_or_no(made: Make) -> None:
