@@ -24,6 +24,7 @@ from analysis.conditions import Condition
 from analysis.engine import Engine
 from analysis.errors import LimitExceeded
 from analysis.ingest import Progress, ReadOptions, ingest
+from analysis.joins import JoinProposal, unmatched_keys
 from analysis.profiling import Profile, ensure_profile
 from sandbox.errors import SandboxError
 from sandbox.isolation import Isolation
@@ -224,6 +225,13 @@ class Assistant:
             return ensure_profile(self.pool.worker(key.session_id), dataset)
         except SandboxError as error:
             raise LimitExceeded(f"The profile could not be made: {error}") from error
+
+    def unmatched_keys(
+        self, key: SessionKey, datasets: Sequence[Dataset], proposal: JoinProposal
+    ) -> tuple[list[list[Any]], list[list[Any]]]:
+        """Examples of the left and the right table's keys without a partner. Raises AnalysisError."""
+        engine = Engine(self.pool.worker(key.session_id), datasets, key=key, invocation_id="")
+        return unmatched_keys(engine, proposal)
 
     def export_session(self, key: SessionKey, target: BinaryIO) -> None:
         """Writes the conversation with all its data to `target`, as a zip file. Raises NotFound."""

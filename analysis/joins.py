@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from rapidfuzz import fuzz
 
@@ -21,7 +22,9 @@ from storage.datasets import ColumnInfo, Dataset
 
 KEY_KINDS = ("integer", "text")
 PLAIN_NAMES = {"id", "key", "name", "code", "no", "nr", "number", "date", "type", "value", "index", "row"}
+KEY_WORDS = {"id", "key", "code", "no", "nr", "number"}
 SAME, ALIKE = 1.0, 0.6
+MANY_LESS = 0.5
 NAMES_ALIKE = 82
 LEAST_HASHES = 8
 SHARED, SHARED_BY_TEXT, BARELY = 0.5, 0.8, 0.05
@@ -43,6 +46,8 @@ class JoinProposal:
     """From 0 to 2, the higher the likelier."""
     shared: float | None = None
     """About which part of the left table's different keys is in the right one; None where unknown."""
+    many: bool = False
+    """The keys repeat in both tables, so that a join multiplies rows."""
 
     @property
     def text(self) -> str:
@@ -50,7 +55,8 @@ class JoinProposal:
         pairs = zip(self.left_on, self.right_on, strict=True)
         keys = " and ".join(a if a == b else f"{a} = {b}" for a, b in pairs)
         said = "" if self.shared is None else f"; about {self.shared:.0%} of its keys are there"
-        return f"{self.left} with {self.right} by {keys}{said}"
+        repeated = "; they repeat in both, so rows would multiply" if self.many else ""
+        return f"{self.left} with {self.right} by {keys}{said}{repeated}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def propose_joins(datasets: Sequence[Dataset]) -> list[JoinProposal]:
 
 def unmatched_keys(
     engine: Engine, proposal: JoinProposal, limit: int = EXAMPLES
-) -> tuple[list[list[object]], list[list[object]]]:
+) -> tuple[list[list[Any]], list[list[Any]]]:
     """Examples of the left and the right table's keys that are not in the other, most frequent first.
 
     Raises BadQuery and LimitExceeded.
@@ -95,8 +101,7 @@ def unmatched_keys(
             f" ANTI JOIN {quoted(there)} AS b ON {alike}"
             f" GROUP BY ALL ORDER BY n DESC, {order} LIMIT {limit}"
         )
-        result = engine.sql(text, title="Keys without a partner", tool="", arguments={}, datasets=[])
-        found.append([row[:-1] for row in result.output["table"]["rows"]])
+        found.append([row[:-1] for row in engine.select(text).rows])
     return found[0], found[1]
 
 
@@ -126,14 +131,17 @@ def _read(path: Path, changed: int) -> dict[str, tuple[int, ...]]:
 
 def _judged(a: _Key, b: _Key) -> Iterator[JoinProposal]:
     """The proposal for two columns, if they could be a key."""
-    if a.column.kind != b.column.kind or not (a.unique or b.unique):
+    many = not (a.unique or b.unique)
+    if a.column.kind != b.column.kind or (many and not set(words(a.column.name)) & KEY_WORDS):
         return
-    left, right = (a, b) if b.unique else (b, a)
+    left, right = (a, b) if b.unique or many else (b, a)
     named, shared = _named(a, b), _shared(left, right)
     if shared is None and not _ranges_meet(a.column, b.column):
         return
     if shared is None:
         likely = named >= SAME
+    elif many and named < SAME:
+        likely = False
     elif named >= SAME:
         likely = shared >= BARELY
     elif named >= ALIKE:
@@ -142,9 +150,9 @@ def _judged(a: _Key, b: _Key) -> Iterator[JoinProposal]:
         # Small whole numbers are in each other's range by chance.
         likely = a.column.kind == "text" and shared >= SHARED_BY_TEXT
     if likely:
-        score = named + (0.5 if shared is None else shared)
+        score = (named + (0.5 if shared is None else shared)) * (MANY_LESS if many else 1)
         names = (left.column.name,), (right.column.name,)
-        yield JoinProposal(left.dataset.name, right.dataset.name, *names, round(score, 3), shared)
+        yield JoinProposal(left.dataset.name, right.dataset.name, *names, round(score, 3), shared, many)
 
 
 def _named(a: _Key, b: _Key) -> float:

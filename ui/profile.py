@@ -10,7 +10,7 @@ from agents.assistant import Assistant
 from analysis.errors import AnalysisError
 from analysis.finding_words import number, share, shown
 from analysis.findings import PROBLEM, Finding, findings
-from analysis.joins import propose_joins
+from analysis.joins import JoinProposal, propose_joins
 from analysis.profiling import ColumnProfile, Profile, read_profile
 from storage.datasets import Dataset
 from storage.keys import SessionKey
@@ -54,7 +54,7 @@ def tab(assistant: Assistant, key: SessionKey, datasets: Sequence[Dataset], ask:
         st.caption("The profile is made as soon as the table is there and nothing else is running.")
         return
     render(dataset, profile, ask)
-    _joins(datasets, ask)
+    _joins(assistant, key, datasets, ask)
 
 
 def render(dataset: Dataset, profile: Profile, ask: Ask) -> None:
@@ -151,23 +151,44 @@ def _finding(finding: Finding, key: str, ask: Ask) -> None:
                 )
 
 
-def _joins(datasets: Sequence[Dataset], ask: Ask) -> None:
+def _joins(assistant: Assistant, key: SessionKey, datasets: Sequence[Dataset], ask: Ask) -> None:
     proposals = propose_joins(datasets)
     if not proposals:
         return
     st.markdown("**Tables that seem to belong together**")
-    for index, proposal in enumerate(proposals[:LISTED]):
+    for proposal in proposals[:LISTED]:
+        widget = f"join-{proposal.text}"
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f":material/join: {text.literal(proposal.text)}", width="content")
             question = f"how do {proposal.left} and {proposal.right} join"
             st.button(
                 text.literal(question),
-                key=f"join-{index}-{proposal.left}-{proposal.right}",
+                key=f"{widget}-ask",
                 type="tertiary",
                 icon=":material/search:",
                 on_click=ask,
                 args=(question,),
             )
+            if st.button("Keys without a partner", key=f"{widget}-keys", type="tertiary"):
+                _unmatched(assistant, key, datasets, proposal)
+
+
+def _unmatched(
+    assistant: Assistant, key: SessionKey, datasets: Sequence[Dataset], proposal: JoinProposal
+) -> None:
+    """Examples of keys that the other table has not."""
+    if assistant.turns.running(key) is not None:
+        st.caption("They are looked up once what is running has ended.")
+        return
+    try:
+        found = assistant.unmatched_keys(key, datasets, proposal)
+    except AnalysisError as error:
+        st.error(text.literal(str(error)), icon=":material/error:")
+        return
+    for table, rows in zip((proposal.left, proposal.right), found, strict=True):
+        examples = ", ".join(" ".join(map(str, row)) for row in rows)
+        said = f"such as {examples}" if rows else "none"
+        st.caption(f"In {text.literal(table)} alone: {text.literal(said)}")
 
 
 def _profile(assistant: Assistant, key: SessionKey, dataset: Dataset) -> Profile | None:

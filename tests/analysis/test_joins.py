@@ -67,6 +67,14 @@ def test_the_better_of_two_keys_is_proposed_alone(load: Load) -> None:
     assert (proposal.left, proposal.left_on, proposal.shared) == ("visits", ("customer_id",), 1.0)
 
 
+def test_keys_that_repeat_in_both_tables_are_proposed_with_a_warning(load: Load) -> None:
+    one = pd.DataFrame({"customer_id": np.arange(90) % 30, "amount": np.arange(90) % 11})
+    two = pd.DataFrame({"customer_id": np.arange(60) % 20, "amount": np.arange(60) % 13})
+    (proposal,) = propose_joins(load(sold=one, paid=two).datasets)
+    assert proposal.left_on == ("customer_id",) and proposal.many
+    assert proposal.text.endswith("; they repeat in both, so rows would multiply")
+
+
 def test_without_profiles_names_and_ranges_decide(load: Load) -> None:
     def make(start: int) -> pd.DataFrame:
         return pd.DataFrame({"customer_id": np.arange(start, start + 40), "v": np.arange(40) % 7})
