@@ -94,8 +94,12 @@ def column_named(text: str, schema: Schema, *, quiet: bool = False) -> Column:
     tokens = stems(name)
     for mention in schema.mentions(tokens):
         if mention.start == 0 and mention.end == len(tokens):
-            if len(mention.columns) == 1:
+            part = mention.exact or mention.words in mention.column.stems
+            if len(mention.columns) == 1 and part:
                 return mention.column
+            if len(mention.columns) == 1:
+                # Good enough for a question, but a change of the data is not made by a guess.
+                raise Unclear(ask(f'There is no column "{name}". Did you mean {mention.column.name}?'))
             names = ", ".join(c.name for c in mention.columns)
             raise Unclear(ask(f'Which column do you mean by "{name}": {names}?'))
     raise Unclear(ask(f'There is no column "{name}". The columns are: {listed(schema)}.'))

@@ -85,6 +85,8 @@ def _join(text: str, schema: Schema) -> Intent | None:
     keys: str | None = found["keys"]
     if not schema.others:
         return ask("There is only one table in this conversation. Add the other file first, then join them.")
+    if left is not None and left.strip().lower() in ("it", "this", "them", "this table", "the data"):
+        left = None
     if right is None and left is not None:
         right = re.sub(r"^with\s+", "", left, flags=re.IGNORECASE)
         left = None
@@ -93,8 +95,6 @@ def _join(text: str, schema: Schema) -> Intent | None:
             names = ", ".join(other.name for other in schema.others)
             return ask(f"Join {schema.name} with which table: {names}?")
         right = schema.others[0].name
-    if left is not None and left.strip().lower() in ("it", "this", "them", "this table", "the data"):
-        left = None
     if not _is_table(right, schema) and " on " not in f" {text} " and not _is_table(left or "", schema):
         return None
     arguments = _sides(left or schema.name, right, schema)

@@ -1,5 +1,7 @@
 """Joins and tables one below the other against pandas, with what the keys do to rows."""
 
+from typing import Literal
+
 import pandas as pd
 import pytest
 
@@ -36,7 +38,7 @@ def engine_over(store: Store, worker: Worker, **tables: Frame) -> Engine:
     return Engine(worker, made, key=KEY, invocation_id="i")
 
 
-def merged(how: str) -> Frame:
+def merged(how: Literal["left", "inner", "outer"]) -> Frame:
     found = SALES.assign(place=range(len(SALES))).merge(
         CUSTOMERS.assign(other=range(len(CUSTOMERS))),
         on="customer_id",
@@ -49,7 +51,9 @@ def merged(how: str) -> Frame:
 
 
 @pytest.mark.parametrize("how", ["left", "inner", "outer"])
-def test_join_agrees_with_pandas_and_says_what_the_keys_do(how: str, store: Store, worker: Worker) -> None:
+def test_join_agrees_with_pandas_and_says_what_the_keys_do(
+    how: Literal["left", "inner", "outer"], store: Store, worker: Worker
+) -> None:
     engine = engine_over(store, worker, customers=CUSTOMERS, sales=SALES)
     change = join_tables(engine, store.datasets, "sales", "customers", how, ["customer_id"])
     same(frame_of(change.dataset), merged(how))
@@ -76,10 +80,11 @@ def test_repeated_keys_are_counted_and_refused_on_both_sides(store: Store, worke
         join_tables(engine, store.datasets, "sales", "visits", "inner", ["customer_id"])
     made = join_tables(engine, store.datasets, "sales", "visits", "inner", ["customer_id"], allow_many=True)
     assert made.dataset.rows == len(both)
-    looked = check(engine, "sales", "visits")
+    looked = check(engine, "sales", "visits", ["customer_id"])
     row = result_table(looked).records()[0]
     assert row["pairs"] == len(both) and row["left_missing"] == SALES["customer_id"].isna().sum()
-    assert looked.facts["keys"] == [["customer_id", "customer_id"]]
+    proposed = check(engine, "sales", "customers")
+    assert proposed.facts["keys"] == [["customer_id", "customer_id"]]
 
 
 def test_keys_that_cannot_join_are_said(store: Store, worker: Worker) -> None:
