@@ -202,7 +202,8 @@ def test_what_is_unclear_is_asked_about(text: str, said: str) -> None:
         "total revenue by region", "drop in revenue", "make a bar chart of revenue by region",
         "split it by region", "show the first 10 rows", "group revenue by region", "add up revenue by region",
         "change in revenue by month", "convert it to a bar chart", "compute the month of highest revenue",
-        "revenue to date", "keep only 2024", "make a chart of revenue to date", "which orders have missing ratings", "outliers in revenue",
+        "revenue to date", "keep only 2024", "make a chart of revenue to date",
+        "which orders have missing ratings", "outliers in revenue",
     ],
 )  # fmt: skip
 def test_questions_are_no_requests_to_change_anything(text: str) -> None:
