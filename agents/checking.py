@@ -21,6 +21,8 @@ from agents.workspace import workspace
 from analysis import checks as formulations
 from analysis.agreement import difference
 from analysis.checks import Check
+from analysis.cleaning import CLEAN, JOIN
+from analysis.cleaning_checks import check_step
 from analysis.engine import Engine, result_table
 from analysis.errors import AnalysisError
 from sandbox.client import Cell, Worker
@@ -85,7 +87,9 @@ class Checker:
         there = workspace().connections
         engine = Engine(checking, datasets, key=self._key, invocation_id="", connections=there)
         try:
-            found = [check for result in answer.results for check in _of_tool(engine, checking, result)]
+            found = [
+                check for result in answer.results for check in self._of_result(engine, checking, result)
+            ]
             found += self._of_runs(answer, engine, again)
             found += [self._run(item, answer, checking, engine) for item in planned]
         finally:
@@ -101,6 +105,16 @@ class Checker:
         """Ends the processes, so that the next checks have new ones."""
         for name in self._names:
             self._pool.forget(name)
+
+    def _of_result(self, engine: Engine, worker: Worker, result: Result) -> Iterator[Check]:
+        if result.tool not in (CLEAN, JOIN):
+            yield from _of_tool(engine, worker, result)
+            return
+        known = {(d.name, d.version): d for d in self._store.datasets.for_user(self._key.user_id)}
+        parents = [known.get((ref.dataset, ref.version)) for ref in result.inputs]
+        made = known.get((result.facts["dataset"], result.facts["version"]))
+        if made is not None and None not in parents:
+            yield from check_step(engine, [parent for parent in parents if parent], made, result)
 
     def _of_runs(self, answer: Answer, engine: Engine, again: Worker) -> list[Check]:
         runs: dict[str, list[Result]] = {}

@@ -41,6 +41,7 @@ TOPICS = {
     "profile": "summary", "missing": "cleaning", "describe": "summary", "distribution": "distribution",
     "outliers": "outliers", "correlate": "correlation", "compare": "comparison",
     "crosstab": "comparison", "trend": "time_series", "show": "visualization",
+    "clean_data": "cleaning", "join_tables": "cleaning",
 }  # fmt: skip
 STATISTICS = ("correlate", "compare", "outliers", "trend")
 AGAIN = """Your answer to the question below was checked, and it does not hold:

@@ -149,6 +149,17 @@ def test_versions_leave_with_the_conversation_and_are_made_again(
             made.import_session("bea", changed(data, "datasets.jsonl", member))
 
 
+def test_a_verified_step_is_checked_on_both_tables(assistant: Open) -> None:
+    made = assistant()
+    key = with_sample(made)
+    made.set_mode(key, "code")
+    state = made.verified(key, "remove outliers of revenue")
+    assert state.tests_passed and state.topic == "cleaning"
+    names = {check["name"] for check in state.problem_tests}
+    assert names == {"same rows again", "counted another way"}
+    assert current(made, key).rows < 6000
+
+
 def test_models_are_told_the_tools_in_full() -> None:
     for tool in (cleaning.clean_data, cleaning.join_tables, cleaning.check_join, cleaning.undo_cleaning):
         declaration = FunctionTool(tool)._get_declaration()
