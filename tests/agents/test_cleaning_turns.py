@@ -7,10 +7,8 @@ import zipfile
 import duckdb
 import pandas as pd
 import pytest
-from google.adk.tools.function_tool import FunctionTool
 
 from agents.assistant import Assistant
-from agents.tools import cleaning
 from sandbox.engine import literal
 from storage.datasets import Dataset
 from storage.errors import InvalidExport
@@ -158,9 +156,3 @@ def test_a_verified_step_is_checked_on_both_tables(assistant: Open) -> None:
     names = {check["name"] for check in state.problem_tests}
     assert names == {"same rows again", "counted another way"}
     assert current(made, key).rows < 6000
-
-
-def test_models_are_told_the_tools_in_full() -> None:
-    for tool in (cleaning.clean_data, cleaning.join_tables, cleaning.check_join, cleaning.undo_cleaning):
-        declaration = FunctionTool(tool)._get_declaration()
-        assert declaration is not None and declaration.name == tool.__name__ and declaration.description

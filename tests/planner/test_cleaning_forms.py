@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from google.adk.tools.function_tool import FunctionTool
 
 from agents.planner.intent import Intent
 from agents.planner.schema import Schema
 from agents.planner.understand import understand
+from agents.tools import cleaning
 from tests.planner.schemas import ORDERS, PEOPLE, column, schema
 from tests.planner.talk import Talk
 
@@ -252,3 +254,9 @@ def test_an_answer_among_several_tables_says_which() -> None:
     # The question that goes on is about the same table, though another one is the current.
     assert talk.ask("and by country?").calls[0][1]["dataset"] == "customers"
     assert "table" not in Talk("people").ask("average salary").text
+
+
+def test_models_are_told_the_tools_in_full() -> None:
+    for tool in (cleaning.clean_data, cleaning.join_tables, cleaning.check_join, cleaning.undo_cleaning):
+        declaration = FunctionTool(tool)._get_declaration()
+        assert declaration is not None and declaration.name == tool.__name__ and declaration.description
