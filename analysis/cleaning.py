@@ -109,7 +109,7 @@ def preview(engine: Engine, made: Plan) -> Effect:
         data.rows, rows, len(before), len(after), changed, sum(c.missing for c in data.columns), missing,
         to_json_safe(examples),
     )  # fmt: skip
-    if before == after and rows == data.rows and not changed and made.compared is not None:
+    if before == after and rows == data.rows and not changed and made.compared:
         raise NothingToChange(f"{made.text}: nothing would change, every value is so already.")
     if before == after and rows == data.rows and made.removed:
         raise NothingToChange(f"{made.text}: nothing would change, there are no such rows.")

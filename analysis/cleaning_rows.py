@@ -182,7 +182,7 @@ def sort_rows(source: Source, by: Sequence[str] = (), descending: bool = False, 
     direction = "highest" if descending else "lowest"
     text = f"Sort by {listing(c.name for c in chosen)}, {direction} first"
     if limit <= 0:
-        return Plan(base, text, [source.data], [(name, name) for name in source.names])
+        return Plan(base, text, [source.data], [])
     if limit >= source.data.rows:
         raise NothingToChange(f"There are {counted(source.data.rows, 'row')}, so none would go.")
     return Plan(
