@@ -106,11 +106,13 @@ def _kept(
         "kind": result.facts["kind"],
         "features": [feature_of(c) | {"type": c.kind} for c in columns],
     }  # fmt: skip
+    facts = dict(result.facts)
+    stored["levels"] = facts.pop("levels")
     notes = [
         *result.notes,
         "The model stays with this conversation on this server; an exported conversation can train it again.",
     ]
-    return replace(result, output=result.output | {"model": stored}, notes=notes)
+    return replace(result, output=result.output | {"model": stored}, facts=facts, notes=notes)
 
 
 def learning_rows(table: Any, rows: int, columns: Sequence[ColumnInfo]) -> tuple[Any, list[str]]:

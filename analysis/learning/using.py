@@ -127,7 +127,7 @@ def predict(
     warning = [] if trained.facts["beats_baseline"] else ["This model did not beat its baseline."]
     if values:
         rows = [values] if isinstance(values, Mapping) else list(values)
-        taken, notes = _typed_rows(rows, about["features"])
+        taken, notes = _typed_rows(rows, about)
         return run(
             engine, "using", "predict", None, {"data": None, "values": taken},
             datasets=[], kind="value" if len(taken) == 1 else "table", notes=[*warning, *notes], **given,
@@ -202,9 +202,10 @@ def _columns(data: Dataset, about: dict[str, Any], *, with_target: bool) -> list
 
 
 def _typed_rows(
-    rows: Sequence[Mapping[str, Any]], features: list[dict[str, str]]
+    rows: Sequence[Mapping[str, Any]], about: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Given values under the model's own names and kinds. Raises UnknownColumn and BadValue."""
+    features, levels = about["features"], about.get("levels", {})
     names = {feature["name"].lower(): feature for feature in features}
     made, unknown = [], []
     for row in rows:
@@ -214,7 +215,7 @@ def _typed_rows(
             if feature is None:
                 unknown.append(str(name))
             else:
-                taken[feature["name"]] = _typed(feature, value)
+                taken[feature["name"]] = _typed(feature, value, levels.get(feature["name"], []))
         made.append(taken)
     listed = [feature["name"] for feature in features]
     if all(value is None for row in made for value in row.values()):
@@ -223,7 +224,7 @@ def _typed_rows(
     return made, [said] if unknown else []
 
 
-def _typed(feature: dict[str, str], value: Any) -> Any:
+def _typed(feature: dict[str, str], value: Any, levels: list[str]) -> Any:
     if value is None or value == "":
         return None
     if feature["kind"] == "number":
@@ -236,4 +237,6 @@ def _typed(feature: dict[str, str], value: Any) -> Any:
             return str(pd.Timestamp(str(value)).isoformat())
         except ValueError:
             raise BadValue(f"{feature['name']} is a date; write it as 2024-03-05, not {value!r}.") from None
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value).strip()
+    # The model knows a group by its letters; people do not mind theirs.
+    return next((level for level in levels if level.lower() == text.lower()), text)

@@ -138,7 +138,7 @@ def odd_periods(
         notes.append("Expected: a smooth trend (LOWESS); there are not three whole cycles for seasons.")
     rest = series.to_numpy() - expected
     spread = float(stats.median_abs_deviation(rest, scale="normal"))
-    if spread == 0:
+    if spread <= 1e-9 * float(series.abs().max()):
         return {
             "table": data,
             "problem": "Most periods are exactly as expected, so there is no scale to judge by.",

