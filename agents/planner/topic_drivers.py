@@ -132,13 +132,13 @@ def _said_drivers(arguments: dict[str, Any], response: Response) -> str:
     change = facts["change"]
     if not change:
         return (
-            f"The {facts['of']} did not change from {facts['earlier']} to {facts['later']} "
+            f"The {_what(facts)} did not change from {facts['earlier']} to {facts['later']} "
             f"(**{number(facts['after'])}**)."
         )
     way = "rose" if change > 0 else "fell"
     percent = f" ({number(facts['percent'])}%)" if facts["percent"] is not None else ""
     words = (
-        f"The {facts['of']} {way} from {number(facts['before'])} in {facts['earlier']} to "
+        f"The {_what(facts)} {way} from {number(facts['before'])} in {facts['earlier']} to "
         f"**{number(facts['after'])}** in {facts['later']}, a change of **{number(change)}**{percent}."
     )
     along, against = (facts["up"], facts["down"]) if change > 0 else (facts["down"], facts["up"])
@@ -154,6 +154,10 @@ def _said_drivers(arguments: dict[str, Any], response: Response) -> str:
     return words + " This says where the change shows, not what caused it."
 
 
+def _what(facts: dict[str, Any]) -> str:
+    return "number of rows" if facts["of"] == "rows" else str(facts["of"])
+
+
 def _segments(parts: list[dict[str, Any]]) -> str:
     said = [f"{p['dimension']} {name(p['segment'])} ({number(p['contribution'])})" for p in parts]
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
@@ -161,7 +165,7 @@ def _segments(parts: list[dict[str, Any]]) -> str:
 
 def _said_periods(arguments: dict[str, Any], response: Response) -> str:
     facts = response["facts"]
-    words = [f"The {facts['of']} is **{number(facts['this']['value'])}** in {facts['this']['period']}"]
+    words = [f"The {_what(facts)} is **{number(facts['this']['value'])}** in {facts['this']['period']}"]
     for key, title in (("before", "the period before"), ("a_year_before", "the same a year before")):
         other = facts.get(key)
         if other is None:

@@ -77,9 +77,10 @@ def _numbers(rest: Rest) -> list[str]:
 def _said_clusters(arguments: dict[str, Any], response: Response) -> str:
     facts = response["facts"]
     parts = [f"{number(item['rows'])} with {item['stands_out_by']}" for item in facts["profiles"][:4]]
+    of = "rows" if facts["of"] == "rows" else f"values of {facts['of']}"
     loose = " They hardly stand apart." if facts["silhouette"] < 0.25 else ""
     return (
-        f"**{number(facts['clusters'])}** groups of {number(facts['n'])} {facts['of']} (silhouette "
+        f"**{number(facts['clusters'])}** groups of {number(facts['n'])} {of} (silhouette "
         f"{number(facts['silhouette'])}): {listed(parts)}.{loose}"
     )
 

@@ -80,6 +80,15 @@ def _target(text: str, schema: Schema) -> Column | Intent:
     return named[0]
 
 
+def _predicted(text: str, schema: Schema) -> tuple[Column | Intent, Schema]:
+    """As `_target`; a model may be of another table than the current one."""
+    for about in [schema, *schema.others]:
+        target = _target(text, about)
+        if isinstance(target, Column):
+            return target, about
+    return _target(text, schema), schema
+
+
 def _train(found: re.Match[str], asked: str, schema: Schema) -> Intent:
     target = _target(found[2], schema)
     if isinstance(target, Intent):
@@ -99,7 +108,7 @@ def _train(found: re.Match[str], asked: str, schema: Schema) -> Intent:
 def _of_model(tool: str, about: str, schema: Schema) -> Intent:
     if not about.strip():
         return Intent(tool)
-    target = _target(about, schema)
+    target, _ = _predicted(about, schema)
     return target if isinstance(target, Intent) else Intent(tool, {"model": target.name})
 
 
@@ -107,7 +116,7 @@ def _with_model(found: re.Match[str], text: str, schema: Schema) -> Intent | Non
     about, where = found[1] or found[3] or "", found[2] or found[4] or ""
     model: dict[str, Any] = {}
     if about.strip() and not NOTHING.match(about.strip()):
-        target = _target(about, schema)
+        target, _ = _predicted(about, schema)
         if isinstance(target, Intent):
             return target
         model = {"model": target.name}
@@ -132,9 +141,9 @@ def _given(where: str, text: str, schema: Schema, model: dict[str, Any]) -> Inte
 
 def _predict(found: re.Match[str], text: str, schema: Schema) -> Intent | None:
     """ "predict revenue for quantity 3": only with values, so that the future is not taken for a case."""
-    target = _target(found[1], schema)
-    values, unknown = _values(original(text, found[2]), schema)
-    if not values or isinstance(target, Intent):
+    target, about = _predicted(found[1], schema)
+    values, unknown = _values(original(text, found[2]), about)
+    if isinstance(target, Intent) or not (values or re.search(r"\d", found[2])):
         return None
     if unknown:
         return ask(
@@ -219,8 +228,10 @@ def _said_evaluation(arguments: dict[str, Any], response: Response) -> str:
             f" Most often {name(wrong['true'])} is taken for {name(wrong['predicted'])} "
             f"({number(wrong['rows'])} rows)."
         )
-    tops = facts.get("most_important") or []
-    if tops:
+    tops = [item for item in facts["most_important"] if (item["importance"] or 0) > 0]
+    if not tops:
+        words += " No feature matters to it on rows that it never saw."
+    else:
         shown = [f"{item['feature']} ({number(item['importance'])})" for item in tops]
         words += f" The features that matter most to it: {listed(shown)}."
     return words

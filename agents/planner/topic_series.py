@@ -157,6 +157,10 @@ def _call(tool: str, rest: Rest, measure: Column | None, horizon: int, unit: str
     )  # fmt: skip
 
 
+def _what(facts: dict[str, Any]) -> str:
+    return "number of rows" if facts["of"] == "rows" else str(facts["of"])
+
+
 def _when(facts: dict[str, Any], value: str) -> str:
     return period(value, facts["interval"])
 
@@ -165,7 +169,7 @@ def _said_forecast(arguments: dict[str, Any], response: Response) -> str:
     facts = response["facts"]
     first, last = facts["next"], facts["final"]
     words = (
-        f"The {facts['of']} is forecast at **{number(first['value'])}** for {_when(facts, first['period'])} "
+        f"The {_what(facts)} is forecast at **{number(first['value'])}** for {_when(facts, first['period'])} "
         f"(95% interval {number(first['low'])} to {number(first['high'])})"
     )
     if first["period"] != last["period"]:
@@ -192,7 +196,7 @@ def _said_seasons(arguments: dict[str, Any], response: Response) -> str:
     strong = facts["seasonal_strength"]
     word = "strong" if strong >= 0.64 else "moderate" if strong >= 0.3 else "weak or absent"
     return (
-        f"The seasonal pattern of the {facts['of']} is {word} (strength **{number(strong)}** of 1; trend "
+        f"The seasonal pattern of the {_what(facts)} is {word} (strength **{number(strong)}**; trend "
         f"{number(facts['trend_strength'])}). It is highest in {facts['peak']} "
         f"(**{number(facts['peak_effect'])}** from the trend) and lowest in {facts['trough']} "
         f"({number(facts['trough_effect'])})."
@@ -204,7 +208,7 @@ def _said_trend(arguments: dict[str, Any], response: Response) -> str:
     way = "rises" if facts["slope"] > 0 else "falls"
     clear = "is" if facts["p"] < 0.05 else "is not"
     return (
-        f"The {facts['of']} {way} by **{number(abs(facts['slope']))}** a {facts['interval']} (95% interval "
+        f"The {_what(facts)} {way} by **{number(facts['step'])}** a {facts['interval']} (95% interval "
         f"{number(facts['low'])} to {number(facts['high'])}), which {clear} statistically significant at 5% "
         f"(Mann-Kendall, {p_value(facts['p'])}; {number(facts['periods'])} {facts['interval']}s)."
     )
@@ -213,18 +217,18 @@ def _said_trend(arguments: dict[str, Any], response: Response) -> str:
 def _said_resampled(arguments: dict[str, Any], response: Response) -> str:
     facts = response["facts"]
     gaps = f"{number(facts['gaps'])} of them had no value" if facts["gaps"] else "none without a value"
-    return f"**{number(facts['periods'])}** {facts['interval']}s of {facts['of']}, {gaps}."
+    return f"**{number(facts['periods'])}** {facts['interval']}s of {_what(facts)}, {gaps}."
 
 
 def _said_odd(arguments: dict[str, Any], response: Response) -> str:
     facts = response["facts"]
     unit = facts["interval"]
     if not facts["anomalies"]:
-        return f"None of {number(facts['periods'])} {unit}s stands out in the {facts['of']}."
+        return f"None of {number(facts['periods'])} {unit}s stands out in the {_what(facts)}."
     top = facts["farthest"]
     return (
         f"**{number(facts['anomalies'])}** of {number(facts['periods'])} {unit}s stand out in the "
-        f"{facts['of']}; most of all {_when(facts, top['period'])} with **{number(top['value'])}** where "
+        f"{_what(facts)}; most of all {_when(facts, top['period'])} with **{number(top['value'])}** where "
         f"about {number(top['expected'])} was to be expected."
     )
 

@@ -189,7 +189,7 @@ def _said_means(facts: dict[str, Any]) -> str:
         what = "median" if kind == "mann_whitney" else "mean"
         way = "higher" if facts["difference"] > 0 else "lower"
         return (
-            f"The {what} of {measure} is **{number(abs(facts['difference']))}** {way} for "
+            f"The {what} of {measure} is **{number(facts['gap'])}** {way} for "
             f"{name(facts['first'])} than for {name(facts['second'])}. The difference {verdict}"
         )
     differ = f"{number(facts['pairs_that_differ'])} of {number(facts['pairs'])} pairs differ"

@@ -68,7 +68,8 @@ def trend_test(data: Any, unit: str, empty: float | None, progress: Progress | N
         notes.append(f"Only {len(values)} periods: read the p-value with care.")
     middle = float(np.median(values))
     return {
-        "table": table, "periods": len(values), "slope": float(sen.slope), "low": float(sen.low_slope),
+        "table": table, "periods": len(values), "slope": float(sen.slope), "step": abs(float(sen.slope)),
+        "low": float(sen.low_slope),
         "high": float(sen.high_slope), "p": float(kendall.pvalue), "tau": float(kendall.statistic),
         "percent": 100 * float(sen.slope) / middle if middle > 0 else None,
         "deseasonalised": season > 1, "notes": notes,

@@ -40,6 +40,8 @@ def compare_groups(data: Any, kind: str = "", progress: Progress | None = None) 
     notes += warned(chosen, checked)
     if min(map(len, samples)) < SMALL:
         notes.append(f"The smallest group has {min(map(len, samples))} values: read the p-value with care.")
+    if "difference" in result:
+        result["gap"] = abs(result["difference"])
     found = {"kind": chosen, "reason": reason, "groups": len(samples), "n": sum(map(len, samples))}
     return {"table": result.pop("table", table), **found, **result, **checked, "notes": notes}
 
