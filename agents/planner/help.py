@@ -53,8 +53,9 @@ def unknown_words(unknown: list[str], schema: Schema) -> str:
 def cannot(schema: Schema) -> str:
     """For reasons, advice and predictions."""
     return (
-        "I can't answer that: without a language model I compute what the data shows, but give no reasons, "
-        "advice or predictions. What I can do here, for example:\n\n" + _bullets(schema)
+        "I can't answer that: without a language model I compute what the data shows, but give no reasons "
+        "or advice, and predict only by a forecast or a trained model. What I can do here, for example:\n\n"
+        + _bullets(schema)
     )
 
 

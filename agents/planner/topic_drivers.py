@@ -61,6 +61,8 @@ def _drivers(about: str, schema: Schema, *, whole_name: bool) -> Intent | None:
     parts = rest.parts
     named = [c for c in exact(rest.schema, about) if c.numeric]
     counting = "count" in parts.aggregates
+    if rest.back is not None:
+        return rest.back
     if not named and not counting:
         return None if whole_name or not parts.measures else rest.problem() or _which(parts.measures[0])
     if again := rest.problem():

@@ -116,6 +116,8 @@ def _over_time(
 ) -> Intent | None:
     """The call with the measure that is named by its whole name; a question back for another."""
     rest = read(asked, schema)
+    if rest.back is not None:
+        return rest.back
     if not rest.schema.dates:
         return ask(f"{rest.schema.file or rest.schema.name} has no column of dates, so nothing is over time.")
     named = [c for c in exact(rest.schema, asked) if c.numeric]

@@ -84,6 +84,8 @@ def _test(asked: str, kind: str, schema: Schema) -> Intent | None:
     plain = NOISE.sub(" ", asked.replace(against[0], " ") if against else asked)
     rest = read(plain, schema)
     parts = rest.parts
+    if rest.back is not None:
+        return rest.back
     inside = [w for w in parts.where if w["op"] == "in"]
     by = _groups(rest, inside)
     numbers = [c for c in parts.measures if c not in by]

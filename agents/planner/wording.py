@@ -11,9 +11,9 @@ from agents.planner.parse import dissect
 from agents.planner.parts import Parts, unclear
 from agents.planner.schema import Column, Schema, is_rate
 from agents.planner.tokens import stems, words
+from agents.planner.which import choose
 
 SPACES = re.compile(r"\s+")
-MARKS = {"in", "from", "of", "table", "dataset", "data"}
 INTERVALS = ("year", "quarter", "month", "week", "day", "hour")
 
 
@@ -25,10 +25,12 @@ class Rest:
     schema: Schema
     other: str
     """The dataset's name where it is not the current one."""
+    back: Intent | None = None
+    """What is asked back, or done first, because several tables could be meant or are needed."""
 
     def problem(self) -> Intent | None:
         """A question back for what is ambiguous or unknown."""
-        if again := unclear(self.parts):
+        if again := self.back or unclear(self.parts):
             return again
         return ask(unknown_words(self.parts.unknown, self.schema)) if self.parts.unknown else None
 
@@ -56,20 +58,10 @@ class Rest:
 
 def read(text: str, schema: Schema) -> Rest:
     """The text as the everyday forms read it."""
-    named = _other(stems(text), schema)
-    about = named or schema
-    return Rest(dissect(text, about), about, named.name if named else "")
-
-
-def _other(tokens: list[str], schema: Schema) -> Schema | None:
-    """Another dataset that is named as one: "in customers", "the customers table"."""
-    for other in schema.others:
-        name = stems(other.name)
-        for index in range(len(tokens) - len(name) + 1):
-            around = {*tokens[max(0, index - 2) : index], *tokens[index + len(name) : index + len(name) + 1]}
-            if tokens[index : index + len(name)] == name and MARKS & around:
-                return other
-    return None
+    place = choose(stems(text), schema)
+    if isinstance(place, Intent):
+        return Rest(dissect(text, schema), schema, "", place)
+    return Rest(dissect(text, place), place, place.name if place.name != schema.name else "")
 
 
 def squeezed(text: str) -> str:

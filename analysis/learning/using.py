@@ -130,7 +130,7 @@ def predict(
         taken, notes = _typed_rows(rows, about)
         return run(
             engine, "using", "predict", None, {"data": None, "values": taken},
-            datasets=[], kind="value" if len(taken) == 1 else "table", notes=[*warning, *notes], **given,
+            datasets=[], notes=[*warning, *notes], **given,
         )  # fmt: skip
     data = engine.dataset(dataset)
     columns = _columns(data, about, with_target=False)

@@ -41,7 +41,7 @@ def run(
     """Runs `function(data, **options, progress=…)` of a program over the rows of an Ibis expression.
 
     `about` is what `Engine.record` takes, and `files`. Its `notes` come before those that the program gives.
-    Raises NotComputable with the sentence that the program returned as `problem`.
+    Raises NotComputable for tables of another engine, and with the sentence that the program returned as `problem`.
     """
     return run_with_files(engine, program, function, expression, options, **about)[1]
 
@@ -59,6 +59,12 @@ def run_with_files(
         '    progress=globals().get("progress"),\n)\n'
     )
     about.setdefault("timeout", TIMEOUT)
+    elsewhere = [dataset.name for dataset in about["datasets"] if dataset.source]
+    if elsewhere:
+        raise NotComputable(
+            f"{', '.join(elsewhere)} is a table of another engine, and this is computed here, row by row. "
+            "Upload a copy or an extract of it, then ask again."
+        )
     output, result = engine.program(code, **about)
     problem = output.values.get("problem")
     if problem:
