@@ -16,6 +16,8 @@ from storage.results import Result
 METHODS = ("kmeans", "hierarchical")
 MAX_CLUSTERS = 20
 MINIMUM = 10
+GROUPED_ROWS = 100_000
+JUDGED_ROWS = 200_000
 MAX_SHARE = 0.5
 CONTEXT_COLUMNS = 12
 
@@ -57,7 +59,7 @@ def cluster(
         notes.append(f"Each {unit.name} counts once, by the means of its rows.")
     if rows < max(MINIMUM, clusters + 1):
         raise TooFew(f"Only {rows} row(s) to group; at least {max(MINIMUM, clusters + 1)} are needed.")
-    picked, said = sampled(table.select(**{n: table[n].cast("float64") for n in names}), rows)
+    picked, said = sampled(table.select(**{n: table[n].cast("float64") for n in names}), rows, GROUPED_ROWS)
     what = per or "rows"
     result = run(
         engine, "clustering", "clusters", picked,
@@ -98,6 +100,7 @@ def odd_rows(
     picked, notes = sampled(
         table.select(**{n: table[n].cast("float64") for n in names}, **{c.name: table[c.name] for c in rest}),
         selection.rows,
+        JUDGED_ROWS,
     )
     return run(
         engine, "clustering", "odd_rows", picked, {"features": names, "share": share or 0.01},

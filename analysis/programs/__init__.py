@@ -21,7 +21,7 @@ from storage.results import Result
 FOLDER = Path(__file__).parent
 IMPORT = re.compile(r"^from analysis\.programs\.(\w+) import [^(\n]+\n", re.MULTILINE)
 LIBRARIES = ("statsmodels", "scikit-learn")
-SAMPLED_ROWS = 1_000_000
+SAMPLED_ROWS = 500_000
 TIMEOUT = 600.0
 """Seconds; Stop ends a program at any time."""
 
@@ -41,7 +41,8 @@ def run(
     """Runs `function(data, **options, progress=…)` of a program over the rows of an Ibis expression.
 
     `about` is what `Engine.record` takes, and `files`. Its `notes` come before those that the program gives.
-    Raises NotComputable for tables of another engine, and with the sentence that the program returned as `problem`.
+    Raises NotComputable for tables of another engine, and with the sentence that the program returned as
+    `problem`.
     """
     return run_with_files(engine, program, function, expression, options, **about)[1]
 
@@ -81,7 +82,11 @@ def run_with_files(
 def _changed(result: Result, more: dict[str, Any], said: list[str], facts: dict[str, Any]) -> Result:
     engine = result.engine | {name: version(name) for name in LIBRARIES}
     notes = [*result.notes, *said]
-    return replace(result, output=result.output | more, notes=notes, facts=facts, engine=engine)
+    used, count = result.rows_used, facts.get("n")
+    if used is not None and isinstance(count, int) and not result.arguments.get("per"):
+        used = min(used, count)
+    output = result.output | more
+    return replace(result, output=output, notes=notes, facts=facts, engine=engine, rows_used=used)
 
 
 def sampled(table: Any, rows: int, most: int = SAMPLED_ROWS) -> tuple[Any, list[str]]:

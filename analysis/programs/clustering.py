@@ -106,7 +106,7 @@ def odd_rows(
     if progress:
         progress(0.5, "Judging the rows")
     score = -forest.score_samples(x.transform(rows[features]))
-    odd = -forest.decision_function(x.transform(rows[features])) > 0
+    odd = score > -forest.offset_
     middle, spread = rows[features].median(), rows[features].std().replace(0, np.nan)
     distance = ((rows[features] - middle) / spread).abs().fillna(0)
     found = rows.assign(score=score, farthest=distance.idxmax(axis=1))[odd]

@@ -29,7 +29,11 @@ def compare_groups(data: Any, kind: str = "", progress: Progress | None = None) 
         return {"table": table, "problem": "Two groups with at least two values each are needed."}
     if max(float(np.ptp(sample)) for sample in samples) == 0:
         return {"table": table, "problem": "The values never vary inside a group, so there is no test."}
+    if progress:
+        progress(0.2, "Checking what the test assumes")
     checked, notes = assumptions(names, samples)
+    if progress:
+        progress(0.6, "Testing")
     chosen, reason = (kind, "") if kind else choose(samples, checked)
     result = TESTS[chosen](names, samples)
     if "problem" in result:
