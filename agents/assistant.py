@@ -5,6 +5,7 @@ that the first page does not wait for it.
 """
 
 import asyncio
+import dataclasses
 import logging
 import threading
 import uuid
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from agents import connections as tables_elsewhere
 from agents.artifacts import load
 from agents.connections import ConnectionInfo
+from agents.ingests import Ingests
 from agents.settings import Settings
 from agents.turns import Turns
 from agents.verified import Verification
@@ -76,6 +78,13 @@ class Assistant:
             label=lambda: self.model.label if self.model else "",
             verification=self._verification,
             owner=self._owner.name,
+        )
+        self.ingests = Ingests(
+            store=self.store,
+            pool=self.pool,
+            settings=settings,
+            owner=self._owner,
+            new_session=self.new_session,
         )
         self._workspace.progress = self.turns.tell
         self._submit(self.turns.keep_leases())
@@ -166,16 +175,20 @@ class Assistant:
     def upload(
         self, key: SessionKey, file_name: str, source: BinaryIO, progress: Progress | None = None
     ) -> Dataset:
-        """Reads a file into the conversation. Raises IngestError with a sentence for the person."""
-        dataset = ingest(
-            source,
-            file_name,
-            datasets=self.store.datasets,
-            worker=self.pool.worker(key.session_id),
-            user_id=key.user_id,
-            limit_mb=self.settings.upload_limit_mb,
-            progress=progress,
-        )
+        """Reads a file into the conversation and waits. Raises IngestError with a sentence for the person."""
+        worker = f"upload-{uuid.uuid4().hex}"
+        try:
+            dataset = ingest(
+                source,
+                file_name,
+                datasets=self.store.datasets,
+                worker=self.pool.worker(worker),
+                user_id=key.user_id,
+                limit_mb=self.settings.upload_limit_mb,
+                progress=progress,
+            )
+        finally:
+            self.pool.forget(worker)
         self.store.datasets.attach(key, dataset.id)
         return dataset
 
@@ -215,6 +228,8 @@ class Assistant:
 
     def sample(self, key: SessionKey, dataset: Dataset, rows: int) -> Any:
         """The dataset's first rows as a DataFrame. Raises AnalysisError when they cannot be read."""
+        if dataset.state != "ready":
+            dataset = dataclasses.replace(dataset, table_path=dataset.sample_path, state="ready")
         worker, there = self.pool.worker(key.session_id), self._workspace.connections
         engine = Engine(worker, [dataset], key=key, invocation_id="", connections=there)
         return engine.fetch(engine.table(dataset).limit(rows)).to_pandas()
@@ -297,6 +312,7 @@ class Assistant:
     def close(self) -> None:
         """Ends running turns as interrupted, then everything else."""
         global _current
+        self.ingests.close()
         self.turns.close()
         self._submit(self._finish()).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -313,6 +329,7 @@ class Assistant:
             try:
                 swept = await asyncio.to_thread(self.store.sweep)
                 logger.info("swept: %s", swept)
+                await asyncio.to_thread(self.ingests.recover)
             except StorageError as error:
                 logger.warning("not swept: %s", error)
             await asyncio.sleep(SWEEP_SECONDS)

@@ -85,7 +85,7 @@ def run_code(
     try:
         outcome = place.pool.worker(key.session_id).run(
             code,
-            {dataset.name: dataset.table_path for dataset in datasets},
+            {dataset.name: dataset.table_path for dataset in datasets if dataset.state == "ready"},
             history=history,
             cell_id=run_id,
             timeout=min(timeout or place.settings.code_timeout_seconds, place.settings.code_timeout_seconds),

@@ -31,6 +31,8 @@ NAMES = {
     "api_requests_per_minute": ("API_REQUESTS_PER_MINUTE",),
     "persistent": ("USE_PERSISTENT_SESSIONS",),
     "upload_limit_mb": ("UPLOAD_LIMIT_MB",),
+    "upload_folders": ("UPLOAD_FOLDERS",),
+    "upload_urls": ("UPLOAD_URLS",),
     "turn_timeout_seconds": ("TURN_TIMEOUT_SECONDS",),
     "max_model_calls": ("MAX_MODEL_CALLS",),
     "code_timeout_seconds": ("CODE_TIMEOUT_SECONDS",),
@@ -69,7 +71,11 @@ class Settings(BaseModel):
     api_requests_per_minute: int = Field(default=120, gt=0)
     """Of one person."""
     persistent: bool = True
-    upload_limit_mb: int = Field(default=200, gt=0)
+    upload_limit_mb: int = Field(default=2000, gt=0)
+    upload_folders: str = ""
+    """Folders of the server, separated as in PATH, whose files may be brought in."""
+    upload_urls: str = ""
+    """true, or servers (`*` for any letters), separated by commas, whose files may be brought in."""
     turn_timeout_seconds: float = Field(default=180, gt=0, allow_inf_nan=False)
     max_model_calls: int = Field(default=12, gt=0)
     """At most this many model calls in one turn; ADK would take 0 as without bound."""

@@ -90,7 +90,7 @@ class Engine:
     @cached_property
     def tables(self) -> dict[str, Path]:
         """Name and Parquet file of every dataset that is here."""
-        return {d.name: d.table_path for d in self._datasets if not d.source}
+        return {d.name: d.table_path for d in self._datasets if not d.source and d.state == "ready"}
 
     @cached_property
     def _local(self) -> LocalBackend:
@@ -110,10 +110,10 @@ class Engine:
             raise UnknownDataset("There is no data in this conversation. Upload a CSV file first.")
         wanted = (name or "").strip().lower()
         if not wanted:
-            return self._datasets[-1]
+            return whole(self._datasets[-1])
         for dataset in self._datasets:
             if wanted in (dataset.name.lower(), dataset.file_name.lower()):
-                return dataset
+                return whole(dataset)
         names = [dataset.name for dataset in self._datasets]
         raise UnknownDataset(f"There is no dataset {name!r}. There is: {', '.join(names)}.", names)
 
@@ -378,6 +378,14 @@ def require_here(datasets: Iterable[Dataset]) -> None:
                 f"{dataset.name} is at {dataset.source['connection']}, and this needs its rows here. "
                 "Bring a copy of it here (all rows, or those of a filter), and ask about the copy."
             )
+
+def whole(dataset: Dataset) -> Dataset:
+    """The dataset if all of it is there. Raises UnknownDataset with the reason."""
+    if dataset.state == "converting":
+        raise UnknownDataset(f"{dataset.file_name} is still being converted. Ask again when it is ready.")
+    if dataset.state != "ready":
+        raise UnknownDataset(f"{dataset.file_name} could not be read: {dataset.error}")
+    return dataset
 
 
 def not_finite(column: ColumnInfo) -> bool:

@@ -20,6 +20,7 @@ from api import (
     health,
     openapi,
     runs,
+    uploads,
 )
 from api.context import Context
 from api.gate import Gate
@@ -42,6 +43,7 @@ TAGS = [
     {"name": "chats", "description": "Conversations with their turns and results."},
     {"name": "datasets", "description": "Uploaded tables."},
     {"name": "connections", "description": "Tables of other engines, read where they are."},
+    {"name": "uploads", "description": "Files that are sent in pieces, and resumed."},
     {"name": "runs", "description": "Answers that had to pass checks, and their totals."},
     {"name": "health", "description": "Whether the app works."},
 ]
@@ -72,8 +74,9 @@ def create_api(
     )
     app.state.context = context = Context(assistant, settings, local=local)
     app.state.worker_check = WorkerCheck()
-    for part in (asking, chats, copies, files, datasets, connections, runs, health, docs_page):
+    for part in (asking, chats, copies, files, datasets, connections, uploads, runs, health, docs_page):
         app.include_router(part.router)
+    app.include_router(uploads.protocol)
     errors.install(app)
     app.add_exception_handler(405, _method_not_allowed)
     app.add_middleware(Gate, context=context)
@@ -84,6 +87,8 @@ def create_api(
 def _method_not_allowed(request: Request, _: Exception) -> Response:
     """Says all methods of the address, which FastAPI keeps apart."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    if allowed := uploads.methods(path):
+        return errors.problem(errors.Refused(405, headers={"Allow": allowed}))
     documented = request.app.openapi()["paths"]
     templates = [path, *(template for template in documented if compile_path(template)[0].match(path))]
     operations = next((documented[template] for template in templates if template in documented), ["get"])

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from agents.assistant import APP_NAME, Assistant
@@ -20,6 +21,10 @@ from storage.errors import SessionExpired
 from storage.keys import SessionKey
 
 PERSON = "api.person"
+CONVERSATION = "api.conversation"
+TICKET = "upload-ticket"
+SENDING = ("PATCH", "HEAD")
+"""Methods that bring an upload on; a big one takes hundreds of them."""
 VERIFYING = 8
 BEARER = HTTPBearer(
     auto_error=False,
@@ -63,7 +68,7 @@ class Context:
         """Most bytes of an uploaded file."""
         return self.settings.upload_limit_mb * 1_000_000
 
-    def admit(self, scope: Scope) -> None:
+    def admit(self, scope: Scope, *, counts: bool = True) -> None:
         """Notes the person in the scope. Raises Refused (401, 403, 429)."""
         try:
             scope[PERSON] = person = self.people.identify(scope)
@@ -71,7 +76,20 @@ class Context:
             # Who guesses tokens is as slow as who has one.
             self._count(f"address {(scope.get('client') or ('',))[0]}")
             raise
-        self._count(f"person {person}")
+        if counts:
+            self._count(f"person {person}")
+
+    def admit_upload(self, scope: Scope) -> None:
+        """`admit` for uploads, which a page may send with a ticket. Raises Refused (401, 403, 429)."""
+        ticket = Headers(scope=scope).get(TICKET)
+        if ticket is None:
+            self.admit(scope, counts=scope["method"] not in SENDING)
+            return
+        key = self.assistant().store.tickets.holder(ticket)
+        if key is None:
+            self._count(f"address {(scope.get('client') or ('',))[0]}")
+            raise Refused(401, "This page may no longer send files.", "Reload the page and try again.")
+        scope[PERSON], scope[CONVERSATION] = key.user_id, key
 
     def knows(self, scope: Scope) -> bool:
         """Whether somebody asks who may see details; for what is open to everyone."""
@@ -99,6 +117,8 @@ class Asker:
     user_id: str
     assistant: Assistant
     context: Context
+    conversation: SessionKey | None = None
+    """The only one that a page's ticket is for."""
 
     def key(self, chat_id: str) -> SessionKey:
         """The full name of a chat of this person's, which may not exist."""
@@ -127,7 +147,8 @@ def context_of(request: Request) -> Context:
 
 def _asker(request: Request, _: Annotated[object, Security(BEARER)]) -> Asker:
     context = context_of(request)
-    return Asker(str(request.scope[PERSON]), context.assistant(), context)
+    scope = request.scope
+    return Asker(str(scope[PERSON]), context.assistant(), context, scope.get(CONVERSATION))
 
 
 InContext = Annotated[Context, Depends(context_of)]

@@ -57,7 +57,8 @@ def upload_dataset(
         except Exception:
             me.assistant.delete_session(key)
             raise
-    return Uploaded(chat_id=key.session_id, dataset=DatasetView.of(dataset))
+    view = DatasetView.of(dataset)
+    return Uploaded(chat_id=key.session_id, dataset=view, datasets=[view])
 
 
 @router.get("/{dataset_id}", operation_id="getDataset", summary="Read a dataset", responses=problems(404))

@@ -21,6 +21,7 @@ from storage.datasets import TooLarge
 from storage.errors import InvalidExport, NotAllowed, NotFound, SessionExpired, StorageError
 from storage.jsonsafe import clean_text
 from storage.turns import TurnRunning
+from storage.uploads import DiskFull, WrongOffset
 
 RETRY_SECONDS = 5
 LONGEST_PLACE = 200
@@ -32,12 +33,14 @@ KINDS = {
     406: ("not_acceptable", "Accept admits none of the answer's media types."),
     409: ("conflict", "What is there does not allow it now."),
     410: ("expired", "The chat has expired; it can be read, renewed and deleted."),
+    412: ("precondition_failed", "The request speaks another version of the protocol than this server."),
     413: ("too_large", "The body has more bytes than are taken."),
     415: ("unsupported_media_type", "The body's Content-Type is another than the one that is read."),
     422: ("invalid", "A value does not fit; details say which."),
     429: ("too_many_requests", "Too many requests in a minute; Retry-After says how many seconds to wait."),
     500: ("internal", "Something failed that should not; the server's log has the reason."),
     503: ("unavailable", "The store or the app cannot be used now; Retry-After says when to try again."),
+    507: ("disk_full", "The file does not fit on the server's disk."),
 }
 ACTIONS = {
     401: "Send the header Authorization: Bearer <token>.",
@@ -48,6 +51,7 @@ ACTIONS = {
     422: "Correct the request and send it again.",
     500: "Try again; if it stays, look at the server's log.",
     503: "Try again in a few seconds.",
+    507: "Make room on the server's disk, then go on where the upload stopped.",
 }
 WORDS = {"string_pattern_mismatch": "It must hold no NUL character, and something besides spaces."}
 
@@ -150,6 +154,10 @@ def refusal(error: Exception) -> Refused:
             return Refused(409, text)
         case TooLarge():
             return Refused(413, text)
+        case WrongOffset():
+            return Refused(409, text, "Go on from there.", headers={"Upload-Offset": str(error.offset)})
+        case DiskFull():
+            return Refused(507, text)
         case InvalidExport() | AnalysisError():
             return Refused(422, text)
         case StorageError():

@@ -63,6 +63,9 @@ ChatId = Annotated[
 DatasetId = Annotated[
     Identifier, Path(description="A dataset's id.", examples=["9f2d0f0c6b0e4a54b8d9d1f6a3c8e7b1"])
 ]
+UploadId = Annotated[
+    Identifier, Path(description="An upload's id.", examples=["6f1c2b9a0d8e4f7fb3a5c4d3e2f1a0b9"])
+]
 ResultId = Annotated[
     Identifier, Path(description="A result's id.", examples=["c1a2f7b09d0f4d7a8f3e6b5c4d3e2f1a"])
 ]

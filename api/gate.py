@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 READING = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/health", "/health/live", "/health/ready", "/openapi.json", "/docs")
 UPLOADS = ("/datasets", "/chats/import")
+RESUMABLE = "/uploads"
 JSON_BYTES = 1_000_000
 MULTIPART_BYTES = 100_000
 """What surrounds a file in its body."""
@@ -70,8 +71,11 @@ class Gate:
         path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
         if path in OPEN or path.startswith("/docs/"):
             return JSON_BYTES
-        self._context.admit(scope)
         most = JSON_BYTES
+        if path == RESUMABLE or path.startswith(f"{RESUMABLE}/"):
+            self._context.admit_upload(scope)
+            return self._context.upload_bytes
+        self._context.admit(scope)
         if scope["method"] == "POST" and path in UPLOADS:
             most = self._context.upload_bytes + MULTIPART_BYTES
         length = headers.get("content-length", "0")

@@ -54,6 +54,9 @@ class DatasetView(BaseModel):
     byte_size: int
     notes: list[str] = Field(description="What was decided while reading.")
     rejected_rows: int
+    state: str = Field(description="converting (rows and columns are estimates), ready or failed.")
+    error: str = Field(description="Why it failed.")
+    part: str = Field(description="The sheet, member or table in the file.")
     created_at: datetime
 
     @classmethod
@@ -76,10 +79,27 @@ class DatasetList(BaseModel):
 
 
 class Uploaded(BaseModel):
-    """An uploaded dataset and the chat that has it."""
+    """An uploaded file's datasets and the chat that has them."""
 
     chat_id: str
-    dataset: DatasetView
+    dataset: DatasetView = Field(description="The first, which questions are about.")
+    datasets: list[DatasetView] = Field(description="All tables of the file.")
+
+
+class UploadView(BaseModel):
+    """A file that is sent in pieces, and what becomes of it."""
+
+    id: str
+    file_name: str
+    size: int
+    offset: int = Field(description="Bytes that are there.")
+    state: str = Field(description="sending, reading, asking, converting, done or failed.")
+    progress: float = Field(description="Of reading or converting: a part between 0 and 1.")
+    message: str = Field(description="What is being done.")
+    error: str = Field(description="Why it failed.")
+    tables: list[str] = Field(description="Tables in the file, where it has several.")
+    chat_id: str | None = Field(description="The chat that has the datasets; null until it is made.")
+    datasets: list[DatasetView]
 
 
 class Part(BaseModel):

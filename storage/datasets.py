@@ -125,13 +125,28 @@ class Datasets:
                     target.write(chunk)
                 target.flush()
                 os.fsync(target.fileno())
-            path = self._content_folder(digest.hexdigest()) / "original"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                incoming.replace(path)
-            return digest.hexdigest(), path, size
+            return digest.hexdigest(), self.adopt_original(incoming, digest.hexdigest()), size
         finally:
             incoming.unlink(missing_ok=True)
+
+    def adopt_original(self, file: Path, sha256: str) -> Path:
+        """Moves a file of this disk, which has this SHA-256, into the store; returns its path there."""
+        path = self.original_path(sha256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            file.unlink(missing_ok=True)
+        else:
+            file.replace(path)
+        return path
+
+    def original_path(self, sha256: str) -> Path:
+        """Where the bytes with this SHA-256 belong."""
+        return self._content_folder(sha256) / "original"
+
+    def drop_unused(self, sha256: str) -> None:
+        """Deletes the bytes with this SHA-256 unless a dataset was made of them."""
+        if not self._rows(None, "d.sha256 = ?", (sha256,)):
+            shutil.rmtree(self._content_folder(sha256), ignore_errors=True)
 
     def table_path(self, sha256: str, options_key: str) -> Path:
         """Where the converted table of these bytes, read this way, belongs."""
@@ -309,7 +324,7 @@ class Datasets:
             version=row["version"],
             sha256=row["sha256"],
             created_at=row["created_at"],
-            original_path=folder / "original",
+            original_path=self.original_path(row["sha256"]),
             table_path=folder / record.pop("table"),
             **record,
         )

@@ -1,5 +1,6 @@
 """Everything that is kept, opened from one home folder."""
 
+import time
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -8,11 +9,14 @@ from typing import TYPE_CHECKING
 from storage.conversations import Conversations
 from storage.database import open_database
 from storage.datasets import Datasets
+from storage.ingests import IngestRecords
 from storage.models import Models
 from storage.results import Results
 from storage.session_states import SessionStates
 from storage.sweeper import Swept, sweep
+from storage.tickets import Tickets
 from storage.turns import TurnRecords
+from storage.uploads import Uploads
 from storage.urls import DATABASE_NAME
 
 if TYPE_CHECKING:
@@ -48,6 +52,9 @@ class Store:
         self.results = Results(self.database)
         self.datasets = Datasets(self.database, home / "datasets")
         self.models = Models(home / "models")
+        self.uploads = Uploads(home / "uploads")
+        self.tickets = Tickets(home / "tickets")
+        self.ingests = IngestRecords(home / "ingests")
         self._lock = Lock()
 
     @cached_property
@@ -70,9 +77,11 @@ class Store:
 
     def sweep(self) -> Swept:
         """Expires and deletes what has to go."""
-        swept = sweep(self.database, self.home / "datasets")
+        moment = time.time()
+        self.tickets.sweep(moment)
+        self.ingests.sweep(moment)
         self.models.sweep(self.conversations.keys())
-        return swept
+        return sweep(self.database, self.home / "datasets", moment, self.uploads)
 
     @cached_property
     def artifacts(self) -> "BaseArtifactService":

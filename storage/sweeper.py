@@ -7,6 +7,7 @@ from pathlib import Path
 
 from storage.database import Connection, Database
 from storage.search import catch_up
+from storage.uploads import Uploads
 
 EMPTY_SECONDS = 7 * 86_400.0
 BROKEN_RUN_SECONDS = 3600.0
@@ -39,7 +40,9 @@ class Swept:
     """Uploads that were broken off a day ago or before."""
 
 
-def sweep(database: Database, datasets: Path, now: float | None = None) -> Swept:
+def sweep(
+    database: Database, datasets: Path, now: float | None = None, uploads: Uploads | None = None
+) -> Swept:
     """Sweeps once, as of `now` (Unix seconds). Completed sessions are kept for ever."""
     moment = time.time() if now is None else now
 
@@ -66,7 +69,9 @@ def sweep(database: Database, datasets: Path, now: float | None = None) -> Swept
         catch_up(connection)
         return expired, old, empty, broken
 
-    return Swept(*database.write(run, user=None), _broken_uploads(datasets, moment))
+    swept = database.write(run, user=None)
+    expired_uploads = uploads.sweep(moment) if uploads is not None else 0
+    return Swept(*swept, _broken_uploads(datasets, moment) + expired_uploads)
 
 
 def _broken_uploads(datasets: Path, moment: float) -> int:
