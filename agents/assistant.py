@@ -25,7 +25,7 @@ from analysis.cleaning import remade
 from analysis.conditions import Condition
 from analysis.engine import Engine
 from analysis.errors import LimitExceeded
-from analysis.ingest import Progress, ReadOptions, ingest
+from analysis.ingest import Part, Preview, Progress, ReadOptions, ingest, ingest_all, look, preview
 from analysis.joins import JoinProposal, unmatched_keys
 from analysis.profiling import Profile, ensure_profile
 from sandbox.errors import SandboxError
@@ -174,11 +174,14 @@ class Assistant:
 
     def upload(
         self, key: SessionKey, file_name: str, source: BinaryIO, progress: Progress | None = None
-    ) -> Dataset:
-        """Reads a file into the conversation and waits. Raises IngestError with a sentence for the person."""
+    ) -> list[Dataset]:
+        """Reads a file's tables into the conversation and waits; questions are about the first.
+
+        Raises IngestError with a sentence for the person.
+        """
         worker = f"upload-{uuid.uuid4().hex}"
         try:
-            dataset = ingest(
+            datasets = ingest_all(
                 source,
                 file_name,
                 datasets=self.store.datasets,
@@ -189,8 +192,9 @@ class Assistant:
             )
         finally:
             self.pool.forget(worker)
-        self.store.datasets.attach(key, dataset.id)
-        return dataset
+        for dataset in reversed(datasets):
+            self.store.datasets.attach(key, dataset.id)
+        return datasets
 
     def set_current_dataset(self, key: SessionKey, dataset_id: str) -> None:
         """Makes one of the conversation's datasets the one that questions are about."""
@@ -247,6 +251,30 @@ class Assistant:
         """Examples of the left and the right table's keys without a partner. Raises AnalysisError."""
         engine = Engine(self.pool.worker(key.session_id), datasets, key=key, invocation_id="")
         return unmatched_keys(engine, proposal)
+
+    def parts(self, key: SessionKey, sha256: str, file_name: str) -> list[Part]:
+        """The tables in kept bytes. Raises IngestError when they cannot be read."""
+        worker = self.pool.worker(f"preview-{key.session_id}")
+        return look(self.store.datasets.original_path(sha256), file_name, worker)
+
+    def preview(
+        self, key: SessionKey, sha256: str, file_name: str, options: ReadOptions, rows: int
+    ) -> Preview:
+        """The first rows of kept bytes, read this way. Raises IngestError when they cannot be."""
+        worker = self.pool.worker(f"preview-{key.session_id}")
+        return preview(self.store.datasets.original_path(sha256), options, worker, rows, file_name)
+
+    def rejects(self, key: SessionKey, dataset: Dataset, rows: int | None) -> Any:
+        """Rows of its file that could not be read, as a DataFrame of line, reason and text.
+
+        Raises LimitExceeded when there are too many.
+        """
+        worker = self.pool.worker(f"preview-{key.session_id}")
+        try:
+            query = "SELECT line, reason, text FROM rejects ORDER BY line"
+            return worker.query(query, {"rejects": dataset.rejects_path}, limit=rows).to_pandas()
+        except SandboxError as error:
+            raise LimitExceeded(f"The rows cannot be shown: {error}") from error
 
     def export_session(self, key: SessionKey, target: BinaryIO) -> None:
         """Writes the conversation with all its data to `target`, as a zip file. Raises NotFound."""

@@ -12,14 +12,13 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
 from typing import BinaryIO, cast
 
 from agents.settings import Settings
 from agents.sources import Cancelled, Followed, open_source
 from agents.tables import Tables, undo
 from analysis.errors import AnalysisError, IngestError
-from analysis.reading_adapter import Part, ReadOptions
+from analysis.ingest import Part, ReadOptions, table_name
 from sandbox.errors import SandboxError, WorkerStopped
 from sandbox.pool import WorkerPool
 from storage.datasets import Dataset, TooLarge
@@ -53,7 +52,9 @@ class Job:
         self.converting: Future[None] | None = None
 
     def say(self, part: float, text: str) -> None:
-        """Tells how far it is."""
+        """Tells how far it is. Raises Cancelled once nobody wants it."""
+        if self.cancelled:
+            raise Cancelled
         self.part, self.text = part, text
 
     @property
@@ -112,24 +113,28 @@ class Ingests:
             name = found.name
         return self._begin(IngestRecord(uuid.uuid4().hex, key, name, "fetching", source=source))
 
-    def read_again(self, key: SessionKey, dataset: Dataset, options: ReadOptions) -> IngestRecord:
-        """Begins to read a dataset's original in another way, as a new version of it."""
+    def read_again(
+        self, key: SessionKey, dataset: Dataset, options: ReadOptions, part: str = ""
+    ) -> IngestRecord:
+        """Begins to read a dataset's original in another way, as a new version of it.
+
+        `part` names another table of the file, which is a dataset of its own.
+        """
         record = IngestRecord(
             uuid.uuid4().hex,
             key,
             dataset.file_name,
             sha256=dataset.sha256,
             size=dataset.byte_size,
-            options=asdict(options),
-            part=dataset.part,
-            name=dataset.name,
+            options=options.to_json(),
+            name=table_name(dataset.file_name, part) if part != dataset.part else dataset.name,
         )
         return self._begin(record)
 
     def retry(self, key: SessionKey, record_id: str, options: ReadOptions) -> IngestRecord:
         """Begins to read a file that could not be read in another way. Raises NotFound."""
         record = self._mine(key, record_id, "failed")
-        record.options, record.part = asdict(options), options.part or ""
+        record.options = options.to_json()
         return self._begin(record, again=True)
 
     def choose(self, key: SessionKey, record_id: str, parts: list[str]) -> IngestRecord:
@@ -139,16 +144,20 @@ class Ingests:
         return self._begin(record, again=True)
 
     def cancel(self, key: SessionKey, record_id: str) -> None:
-        """Ends the work at a file; what was there before it is there again."""
-        job = self._jobs.get(record_id)
-        if job is None or job.record.session != key:
-            record = self._store.ingests.get(record_id)
-            if record is not None and record.session == key and not record.running:
-                self._forget(record)
-            return
-        job.cancelled = True
+        """Ends the work at a file, or forgets one that nobody works at; tables that are ready stay."""
+        with self._changed:
+            job = self._jobs.get(record_id)
+            record = job.record if job is not None else self._store.ingests.get(record_id)
+            if record is None or record.session != key:
+                return
+            if job is None:
+                if not record.running:
+                    self._forget(record)
+                return
+            job.cancelled = True
+            waiting = job.converting is not None and job.converting.cancel()
         self._pool.kill(job.worker)
-        if job.converting is not None and job.converting.cancel():
+        if waiting:
             self._undo(job)
 
     def for_session(self, key: SessionKey) -> list[Job]:
@@ -156,11 +165,11 @@ class Ingests:
         with self._changed:
             live = {job.record.id: job for job in self._jobs.values()}
         found = [live.get(record.id) or Job(record) for record in self._store.ingests.open()]
-        return [job for job in found if job.record.session == key]
+        return [job for job in found if job.record.session == key and job.record.state != "done"]
 
-    def mark(self, key: SessionKey) -> tuple[tuple[str, str], ...]:
-        """Changes when the page has something else to show."""
-        return tuple((job.record.id, job.record.state) for job in self.for_session(key))
+    def mark(self, key: SessionKey) -> tuple[tuple[str, str, int], ...]:
+        """Changes when the page has more to show than a bar that moves."""
+        return tuple((job.record.id, job.record.state, int(job.part * 4)) for job in self.for_session(key))
 
     def record(self, record_id: str) -> IngestRecord | None:
         """One by its id, also when it is done."""
@@ -235,7 +244,7 @@ class Ingests:
             if self._closed:
                 return
             self._jobs[record.id] = job
-        self._readers.submit(self._guarded, job, self._read)
+            self._readers.submit(self._guarded, job, self._read)
 
     def _guarded(self, job: Job, work: Callable[[Job], None]) -> None:
         """Runs a step of a job, whose errors become its state."""
@@ -250,7 +259,10 @@ class Ingests:
             else:
                 self._fail(job, "Reading the file was stopped. Try again.")
         except (AnalysisError, StorageError, SandboxError) as error:
-            self._fail(job, str(error))
+            if job.cancelled:
+                self._undo(job)
+            else:
+                self._fail(job, str(error))
         except Exception:
             logger.exception("reading %s failed", job.record.id)
             self._fail(job, "The file could not be read, for a reason that the server's log has.")
@@ -264,15 +276,18 @@ class Ingests:
         tables = self._tables(job)
         parts = tables.find()
         if parts is None:
-            self._set(job, "asking")
-            self._leave(job)
+            self._leave(job, "asking")
         elif is_big(record):
             for part in parts:
                 tables.show_sample(part)
+            tables.turn_to_first()
             job.say(0.0, f"{record.file_name} waits until another file is converted")
             job.parts = parts
             self._set(job, "converting")
-            job.converting = self._converters.submit(self._guarded, job, self._convert)
+            with self._changed:
+                if self._closed:
+                    raise Cancelled
+                job.converting = self._converters.submit(self._guarded, job, self._convert)
         else:
             self._finish(job, tables.convert(parts))
 
@@ -321,20 +336,20 @@ class Ingests:
     def _finish(self, job: Job, errors: list[str]) -> None:
         if errors:
             self._fail(job, " ".join(errors))
-            return
-        self._set(job, "done")
-        self._leave(job)
+        else:
+            self._leave(job, "done")
 
     def _fail(self, job: Job, error: str) -> None:
         job.record.error = error
-        self._set(job, "failed")
-        self._leave(job)
+        self._leave(job, "failed")
 
     def _undo(self, job: Job) -> None:
         """After a cancel."""
-        undo(self._store.datasets, job.record)
-        self._forget(job.record)
-        self._leave(job)
+        try:
+            undo(self._store.datasets, job.record)
+            self._forget(job.record)
+        finally:
+            self._leave(job)
 
     def _forget(self, record: IngestRecord) -> None:
         self._store.ingests.delete(record.id)
@@ -346,12 +361,14 @@ class Ingests:
     def _set(self, job: Job, state: str) -> None:
         with self._changed:
             job.record.state = state
+            self._store.ingests.save(job.record)
             self._changed.notify_all()
-        self._store.ingests.save(job.record)
 
-    def _leave(self, job: Job) -> None:
-        """This server works at it no more."""
+    def _leave(self, job: Job, state: str = "") -> None:
+        """This server works at it no more; it stays in this state, if one is given."""
         with self._changed:
+            if state:
+                self._set(job, state)
             self._jobs.pop(job.record.id, None)
             self._changed.notify_all()
         if not self._closed:

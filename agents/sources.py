@@ -114,10 +114,11 @@ def _open_path(text: str, setting: str) -> Iterator[Source]:
         handle = os.open(resolved, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (OSError, ValueError, RuntimeError):
         raise refused from None
+    about = os.fstat(handle)
+    if not stat.S_ISREG(about.st_mode) or not os.path.samestat(about, path.resolve().stat()):
+        os.close(handle)
+        raise refused
     with os.fdopen(handle, "rb") as file:
-        about = os.fstat(handle)
-        if not stat.S_ISREG(about.st_mode) or not os.path.samestat(about, path.resolve().stat()):
-            raise refused
         yield Source(resolved.name, file, about.st_size)
 
 

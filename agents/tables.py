@@ -1,13 +1,12 @@
 """The tables of one file: found, shown from a sample, converted, and put into the conversation."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from analysis.column_profile import profile_columns
 from analysis.errors import AnalysisError
-from analysis.ingest import table_name
-from analysis.reading_adapter import Part, ReadOptions, convert, look, sample
+from analysis.ingest import Converted, Part, ReadOptions, Sampled, convert, look, sample, table_name
+from analysis.profiling import Profile, profile_table, store_profile
 from sandbox.client import Worker
 from sandbox.errors import SandboxError, WorkerStopped
 from storage.datasets import Dataset, Datasets
@@ -32,9 +31,12 @@ class Tables:
     def find(self) -> list[Part] | None:
         """The tables to read; None when somebody has to say which."""
         record = self.record
-        if record.options is not None:
-            return [Part(record.part, ReadOptions(**record.options))]
         original = self.store.datasets.original_path(record.sha256)
+        if record.options is not None:
+            options = ReadOptions.from_json(record.options)
+            found = look(original, record.file_name, self.worker, options)
+            wanted = (options.member, options.part)
+            return [p for p in found if (p.options.member, p.options.part) == wanted] or found[:1]
         found = look(original, record.file_name, self.worker)
         shown = [part for part in found if not part.hidden] or found
         record.parts = [part.name for part in shown]
@@ -48,12 +50,15 @@ class Tables:
         if self._known(part):
             return
         target = store.table_path(sha256, part.options.key()).with_suffix(".sample.parquet")
-        found = sample(store.original_path(sha256), part.options, target, self.worker)
-        columns = profile_columns(self.worker, target, found.rows_sampled, found.columns, {})
+        file_name = self.record.file_name
+        found = sample(store.original_path(sha256), part.options, target, self.worker, file_name)
+        rows = found.rows_sampled if found.rows_estimate is None else found.rows_estimate
+        profile = profile_table(self.worker, target, found.columns, rows_total=rows)
         self._register(
             part,
-            rows=found.rows_estimate,
-            columns=columns,
+            profile,
+            found,
+            rows=rows,
             notes=[*part.notes, *found.notes],
             rejected_rows=0,
             state="converting",
@@ -71,7 +76,13 @@ class Tables:
             except (AnalysisError, SandboxError) as error:
                 if not self._mark_failed(part, str(error)):
                     errors.append(f"{part.name}: {error}" if len(parts) > 1 else str(error))
+        self.turn_to_first()
         return errors
+
+    def turn_to_first(self) -> None:
+        """Makes the first of several tables the one that questions are about."""
+        if len(self.record.datasets) > 1:
+            self.store.datasets.attach(self.record.session, self.record.datasets[0])
 
     def _convert(self, part: Part, start: float, share: float) -> None:
         record, store = self.record, self.store.datasets
@@ -80,17 +91,20 @@ class Tables:
         target = store.table_path(record.sha256, part.options.key())
         label = f"{record.file_name} · {part.name}" if part.name else record.file_name
 
-        def say(done: float, text: str = "") -> None:
+        def say(done: float, _: str) -> None:
             self.say(start + share * CONVERTED * done, f"Converting {label}")
 
-        say(0)
-        made = convert(store.original_path(record.sha256), part.options, target, self.worker, say)
+        say(0.0, "")
+        original = store.original_path(record.sha256)
+        made = convert(original, part.options, target, self.worker, say, record.file_name)
         self.say(start + share * CONVERTED, f"Counting {label}")
-        columns = profile_columns(self.worker, target, made.rows, made.columns, made.original_names)
+        profile = profile_table(self.worker, target, made.columns)
+        self.say(start + share, f"Counting {label}")
         dataset = self._register(
             part,
+            profile,
+            made,
             rows=made.rows,
-            columns=columns,
             notes=[*part.notes, *made.notes],
             rejected_rows=made.rejected_rows,
             state="ready",
@@ -103,7 +117,7 @@ class Tables:
         found = self.store.datasets.find_converted(self.record.sha256, part.options.key())
         if found is None or found.state != "ready" or not found.exact:
             return False
-        self._register(
+        self._put(
             part,
             rows=found.rows,
             columns=found.columns,
@@ -114,7 +128,15 @@ class Tables:
         )
         return True
 
-    def _register(self, part: Part, **about: Any) -> Dataset:
+    def _register(self, part: Part, profile: Profile, read: Sampled | Converted, **about: Any) -> Dataset:
+        """The dataset with its profile."""
+        names = (name for name, _ in read.columns)
+        originals = dict(zip(names, read.original_names, strict=True))
+        dataset = self._put(part, columns=profile.infos(originals), **about)
+        store_profile(dataset, profile)
+        return dataset
+
+    def _put(self, part: Part, **about: Any) -> Dataset:
         """The dataset with what is known of it now, in the conversation."""
         record, store = self.record, self.store.datasets
         name = self._name(part)
@@ -125,7 +147,7 @@ class Tables:
             options_key=part.options.key(),
             file_name=record.file_name,
             byte_size=record.size,
-            read_options=asdict(part.options),
+            read_options=part.options.to_json(),
             part=part.name,
             **about,
         )
@@ -139,12 +161,8 @@ class Tables:
         return made
 
     def _name(self, part: Part) -> str:
-        file_name = self.record.file_name
-        if self.record.name:
-            return self.record.name
-        if len(self.record.parts) < 2:
-            return table_name(file_name)
-        return table_name(f"{table_name(file_name)} {part.name}".replace(".", " "))
+        record = self.record
+        return record.name or table_name(record.file_name, part.name if len(record.parts) > 1 else "")
 
     def _mark_failed(self, part: Part, error: str) -> bool:
         """Says of the dataset that is shown from a sample why it will not be more; False without one."""

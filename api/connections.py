@@ -102,7 +102,8 @@ def attach_table(me: Me, name: ConnectionName, choice: TableChoice) -> Uploaded:
         if made:
             me.assistant.delete_session(key)
         raise
-    return Uploaded(chat_id=key.session_id, dataset=DatasetView.of(dataset))
+    view = DatasetView.of(dataset)
+    return Uploaded(chat_id=key.session_id, dataset=view, datasets=[view])
 
 
 def _require(me: Asker, name: str) -> None:

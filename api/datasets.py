@@ -43,22 +43,22 @@ def upload_dataset(
         Identifier | None, Form(description="The chat to attach it to; without one, a chat is made.")
     ] = None,
 ) -> Uploaded:
-    """Reads a table and attaches it to a chat. The same bytes are stored and converted once."""
+    """Reads a file's tables and attaches them to a chat. The same bytes are stored and converted once."""
     name = plain_name(file.filename or "")
     if (file.size or 0) > me.context.upload_bytes:
         raise too_large(me.context.upload_bytes)
     if chat_id is not None:
         key = me.open_chat(chat_id)
-        dataset = me.assistant.upload(key, name, file.file)
+        made = me.assistant.upload(key, name, file.file)
     else:
         key = me.assistant.new_session(me.user_id)
         try:
-            dataset = me.assistant.upload(key, name, file.file)
+            made = me.assistant.upload(key, name, file.file)
         except Exception:
             me.assistant.delete_session(key)
             raise
-    view = DatasetView.of(dataset)
-    return Uploaded(chat_id=key.session_id, dataset=view, datasets=[view])
+    views = [DatasetView.of(dataset) for dataset in made]
+    return Uploaded(chat_id=key.session_id, dataset=views[0], datasets=views)
 
 
 @router.get("/{dataset_id}", operation_id="getDataset", summary="Read a dataset", responses=problems(404))

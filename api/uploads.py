@@ -30,7 +30,7 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration"
 PIECE = "application/offset+octet-stream"
 PIECE_BYTES = 1 << 20
-ALL, ONE = "OPTIONS, POST", "DELETE, GET, HEAD, OPTIONS, PATCH"
+ALL, ONE = "OPTIONS, POST", "DELETE, HEAD, OPTIONS, PATCH"
 
 
 def speaks(request: Request) -> None:
@@ -71,7 +71,9 @@ async def create(request: Request, me: Me, _: Speaks) -> Response:
         key = session or (me.key(chat) if chat else None)
         if key is not None:
             me.open_chat(key.session_id)
-        return me.assistant.store.uploads.create(me.user_id, key, name, size, me.context.upload_bytes)
+        return me.assistant.store.uploads.create(
+            me.user_id, key, name, size, me.context.upload_bytes, modified=metadata.get("modified", "")[:50]
+        )
 
     made = await run_in_threadpool(make)
     offset = await _receive(request, me, made, 0) if _brings_piece(request) else 0
@@ -116,7 +118,7 @@ def cancel(me: Me, upload_id: UploadId, _: Speaks) -> Response:
 
 
 @router.get(
-    "/{upload_id}",
+    "/{upload_id}/status",
     operation_id="getUpload",
     summary="Follow an upload",
     dependencies=[Depends(returns(JSON))],

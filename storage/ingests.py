@@ -38,10 +38,8 @@ class IngestRecord:
     """Where the bytes are until they are in their place."""
     options: dict[str, Any] | None = None
     """How to read it, where somebody said so."""
-    part: str = ""
-    """The only table that is read again, by those options."""
     name: str = ""
-    """What that table is called."""
+    """What the table that is read again is called."""
     displaced: list[str] = field(default_factory=list)
     """Ids of datasets of the conversation that made room; they come back if this is cancelled."""
     parts: list[str] = field(default_factory=list)

@@ -56,6 +56,8 @@ class Upload:
     offset: int
     """Bytes that are there."""
     touched_at: float
+    modified: str = ""
+    """What the sender knows the file by, besides name and size."""
 
     @property
     def whole(self) -> bool:
@@ -78,7 +80,14 @@ class Uploads:
         self._lock = threading.Lock()
 
     def create(
-        self, user_id: str, session: SessionKey | None, file_name: str, size: int, limit_bytes: int
+        self,
+        user_id: str,
+        session: SessionKey | None,
+        file_name: str,
+        size: int,
+        limit_bytes: int,
+        *,
+        modified: str = "",
     ) -> Upload:
         """Makes an empty one. Raises TooLarge and DiskFull before a byte is sent."""
         if size > limit_bytes:
@@ -90,7 +99,7 @@ class Uploads:
         free = shutil.disk_usage(self._folder).free - SPARE_BYTES
         if size > free:
             raise DiskFull(_full(f"{max(free, 0) / 1e6:,.0f} MB are free, {file_name} has {size / 1e6:,.0f}"))
-        made = Upload(uuid.uuid4().hex, user_id, session, file_name, size, 0, time.time())
+        made = Upload(uuid.uuid4().hex, user_id, session, file_name, size, 0, time.time(), modified)
         folder = self._folder / made.id
         try:
             folder.mkdir()
@@ -215,7 +224,7 @@ def copy(source: BinaryIO, uploads: Uploads, upload: Upload) -> Upload:
 
 def _state(upload: Upload) -> dict[str, Any]:
     kept = asdict(upload)
-    return {name: kept[name] for name in ("id", "user_id", "session", "file_name", "size")}
+    return {name: kept[name] for name in ("id", "user_id", "session", "file_name", "size", "modified")}
 
 
 def _failure(error: OSError) -> StorageError:

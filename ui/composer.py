@@ -31,24 +31,34 @@ def suggestions(dataset: Dataset, ask: Ask) -> None:
             st.button(text.literal(question), key=f"suggest-{index}", on_click=ask, args=(question,))
 
 
-def render(dataset: Dataset | None, ask: Ask, stop: Callable[[], None] | None, busy: str = "") -> None:
-    """The bottom of the page. `stop` is given while something runs, and `busy` may say what."""
+def render(
+    dataset: Dataset | None, ask: Ask, stop: Callable[[], None] | None, busy: str = "", converted: str = ""
+) -> None:
+    """The bottom of the page. `stop` is given while something runs, and `busy` may say what.
+
+    `converted` says how much of a dataset is there that is still being converted.
+    """
+    ready = dataset is not None and dataset.state == "ready"
     with st.bottom, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if stop is not None:
             placeholder = busy or "Working on the answer"
         elif dataset is None:
             placeholder = "Upload data or load the sample to ask a question"
+        elif dataset.state == "converting":
+            placeholder = f"{dataset.file_name} is being converted, {converted} is done; ask when it is ready"
+        elif not ready:
+            placeholder = f"{dataset.file_name} could not be read; read it in another way, or add other data"
         else:
             placeholder = f"Ask about {dataset.file_name}"
         st.chat_input(
             placeholder,
             key="question",
-            disabled=dataset is None or stop is not None,
+            disabled=not ready or stop is not None,
             on_submit=lambda: ask(st.session_state["question"] or ""),
         )
         if stop is not None:
             st.button("Stop", key="stop", icon=":material/stop_circle:", type="primary", on_click=stop)
-        elif dataset is not None:
+        elif dataset is not None and ready:
             with st.popover("Build", icon=":material/tune:", help="Build a question from lists"):
                 _form(dataset, ask)
 

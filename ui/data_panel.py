@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from agents.assistant import Assistant
 from agents.card import data_card
@@ -11,14 +10,13 @@ from analysis.errors import AnalysisError
 from storage.datasets import Dataset
 from storage.errors import StorageError
 from storage.keys import SessionKey
-from ui import cleaning, connections, outputs, profile, text
+from ui import cleaning, connections, ingesting, outputs, profile, reading, text, uploader
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "orders.csv"
-FILE_TYPES = ["csv", "tsv", "txt"]
 SAMPLE_ROWS = 200
 
 
-def welcome(assistant: Assistant, key: SessionKey) -> None:
+def welcome(assistant: Assistant, key: SessionKey, ingests: object) -> None:
     """The first thing a newcomer sees: what this is and the two ways to begin."""
     st.title("Ask your data", anchor=False)
     st.markdown(
@@ -26,7 +24,7 @@ def welcome(assistant: Assistant, key: SessionKey) -> None:
         "query that made it, and stays here when you come back."
     )
     with st.container(border=True, gap="medium"):
-        _uploader(assistant, key)
+        uploader.zone(assistant, key)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Load the sample",
@@ -38,30 +36,34 @@ def welcome(assistant: Assistant, key: SessionKey) -> None:
             )
             st.caption("6,000 invented orders of a coffee shop, 14 columns.")
         connections.section(assistant, key, "welcome")
-        _refusals()
+        refusals()
+    ingesting.render(assistant, key, ingests)
 
 
-def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset], ask: profile.Ask) -> Dataset:
-    """The datasets of this conversation; returns the one that questions are about."""
+def panel(
+    assistant: Assistant, key: SessionKey, datasets: list[Dataset], ask: profile.Ask, ingests: object
+) -> Dataset:
+    """The datasets of this conversation; returns the one that questions are about.
+
+    `ingests` is the mark of what was being read when `datasets` were looked up.
+    """
     current = datasets[-1]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if len(datasets) > 1:
             _chooser(assistant, key, datasets, current)
         else:
-            st.markdown(f"#### {text.literal(current.file_name)}", width="content")
-        st.caption(
-            f"{text.count(current.rows, 'row')} · {text.count(len(current.columns), 'column')}",
-            width="content",
-        )
+            st.markdown(f"#### {text.literal(label(current))}", width="content")
+        st.caption(_size(current), width="content")
         st.space("stretch")
-        with st.popover("Add data", icon=":material/upload_file:", type="tertiary"):
-            _uploader(assistant, key)
-            _refusals()
+        # A new key closes it, so that what was uploaded can be seen.
+        add = f"add-data-{key.session_id}-{uploader.finished()}"
+        with st.popover("Add data", icon=":material/upload_file:", type="tertiary", key=add):
+            uploader.zone(assistant, key)
             connections.section(assistant, key, "panel")
         connections.copier(assistant, key, current)
         with st.popover("Remove", icon=":material/delete:", type="tertiary"):
             st.markdown(
-                f"Take **{text.literal(current.file_name)}** out of this conversation? "
+                f"Take **{text.literal(label(current))}** out of this conversation? "
                 "The messages and results stay."
             )
             st.button(
@@ -70,7 +72,14 @@ def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset], ask: p
                 on_click=assistant.remove_dataset,
                 args=(key, current.id),
             )
-    _refusals()
+    refusals()
+    uploader.sending(assistant, key)
+    ingesting.render(assistant, key, ingests)
+    if current.state == "failed":
+        st.error(
+            f"{text.literal(label(current))} could not be read: {text.literal(current.error)}",
+            icon=":material/error:",
+        )
     with st.expander("About this data", icon=":material/table_view:", key="about-data"):
         columns, sample, steps, notes, told = st.tabs(
             ["Profile", "Sample", "Cleaning", "How it was read", "What a model is told"]
@@ -82,8 +91,7 @@ def panel(assistant: Assistant, key: SessionKey, datasets: list[Dataset], ask: p
         with steps:
             cleaning.tab(assistant, key, current)
         with notes:
-            st.markdown(text.listing(current.notes) or "Read as it stands; nothing to note.")
-            st.caption(f"SHA-256 {current.sha256}")
+            reading.told(assistant, key, current)
         with told:
             st.caption("This goes with each question, besides the conversation and the tools' answers.")
             st.code(data_card(datasets), language=None, wrap_lines=True, height=300)
@@ -99,47 +107,25 @@ def load_sample(assistant: Assistant, key: SessionKey) -> None:
         st.session_state["refusals"] = [str(error)]
 
 
-def _uploader(assistant: Assistant, key: SessionKey) -> None:
-    # A new key empties the widget, so that a file is not brought in twice.
-    generation = st.session_state.setdefault("upload_generation", 0)
-    files = st.file_uploader(
-        "Upload CSV files",
-        type=FILE_TYPES,
-        accept_multiple_files=True,
-        max_upload_size=assistant.settings.upload_limit_mb,
-        key=f"upload-{key.session_id}-{generation}",
-        help="Comma, semicolon or tab separated. The file stays on this machine.",
-    )
-    if not files:
-        return
-    refusals = [said for file in files if (said := _upload(assistant, key, file))]
-    st.session_state["upload_generation"] = generation + 1
-    st.session_state["refusals"] = refusals
-    st.rerun()
-
-
-def _upload(assistant: Assistant, key: SessionKey, file: UploadedFile) -> str:
-    """Brings one file in, with a progress bar; returns why it was refused."""
-    bar = st.progress(0.0, text=f"Reading {text.literal(file.name)}")
-
-    def progress(part: float, label: str) -> None:
-        bar.progress(part, text=text.literal(label))
-
-    try:
-        assistant.upload(key, file.name, file, progress)
-    except (AnalysisError, StorageError) as error:
-        return f"{file.name}: {error}"
-    return ""
-
-
-def _refusals() -> None:
+def refusals() -> None:
+    """Why what was asked for just now was not done."""
     for refusal in st.session_state.get("refusals", []):
         st.error(text.literal(refusal), icon=":material/error:")
     st.session_state["refusals"] = []
 
 
+def label(dataset: Dataset) -> str:
+    """What people call it: the file, and the table in it where it has several."""
+    return f"{dataset.file_name} · {dataset.part}" if dataset.part else dataset.file_name
+
+
+def _size(dataset: Dataset) -> str:
+    about = "" if dataset.exact else "about "
+    return f"{about}{text.count(dataset.rows, 'row')} · {text.count(len(dataset.columns), 'column')}"
+
+
 def _chooser(assistant: Assistant, key: SessionKey, datasets: list[Dataset], current: Dataset) -> None:
-    names = {dataset.id: dataset.file_name for dataset in datasets}
+    names = {dataset.id: label(dataset) for dataset in datasets}
     widget = f"dataset-{key.session_id}-{current.id}-{len(datasets)}"
 
     def choose() -> None:
@@ -153,23 +139,27 @@ def _chooser(assistant: Assistant, key: SessionKey, datasets: list[Dataset], cur
         key=widget,
         on_change=choose,
         label_visibility="collapsed",
-        width=320,
+        width=260,
     )
 
 
 def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
     # Kept: the process that reads it may be busy with somebody's code for a minute.
     samples = st.session_state.setdefault("samples", {})
-    if dataset.id not in samples:
+    name = f"{dataset.id}-{dataset.state}"
+    if dataset.state == "failed":
+        st.caption("There are no rows to show.")
+        return
+    if name not in samples:
         if assistant.turns.running(key) is not None:
             st.caption("The sample is shown once what is running has ended.")
             return
         try:
-            samples[dataset.id] = assistant.sample(key, dataset, SAMPLE_ROWS)
+            samples[name] = assistant.sample(key, dataset, SAMPLE_ROWS)
         except AnalysisError as error:
             st.error(text.literal(str(error)), icon=":material/error:")
             return
-    rows = samples[dataset.id]
+    rows = samples[name]
     st.dataframe(
         rows,
         hide_index=True,
@@ -177,5 +167,7 @@ def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
         column_config=outputs.formats(rows),
         alt=f"First rows of {dataset.file_name}",
     )
-    if dataset.rows > len(rows):
+    if not dataset.exact:
+        st.caption(f"{len(rows):,} rows from all over the file; answers will use all of them.")
+    elif dataset.rows > len(rows):
         st.caption(f"The first {len(rows):,} of {dataset.rows:,} rows; answers use all of them.")

@@ -20,6 +20,7 @@ from ui import (
     connection,
     conversation_menu,
     data_panel,
+    ingesting,
     profile,
     scroll,
     sidebar,
@@ -108,19 +109,22 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
                 st.session_state["notice"] = str(refusal)
 
     desk = Desk(assistant, key, ask, partial(ask, mode="direct"), editable=not expired)
+    assistant.ingests.wait(key, ingesting.QUICK_SECONDS)
+    # Before the datasets: what changes in between is seen as a change.
+    ingests = assistant.ingests.mark(key)
     datasets = assistant.datasets(key)
     running = assistant.turns.running(key)
     records = assistant.store.turns.for_session(key)
     dataset = None
     if datasets:
-        dataset = data_panel.panel(assistant, key, datasets, ask)
+        dataset = data_panel.panel(assistant, key, datasets, ask, ingests)
     elif expired:
         pass
     elif not records:
-        data_panel.welcome(assistant, key)
+        data_panel.welcome(assistant, key, ingests)
     else:
         st.info("This conversation has no data now. Upload some to go on.", icon=":material/info:")
-        data_panel.welcome(assistant, key)
+        data_panel.welcome(assistant, key, ingests)
 
     answering = running if running is not None and running.rerun_of is None else None
     history = [record for record in records if answering is None or record.id != answering.record.id]
@@ -128,18 +132,21 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
     with messages:
         _history(desk, history, running)
     connection.offer_unsent(ask)
-    if dataset is not None and running is None and not history and not expired:
+    asked = running is not None or history or expired
+    if dataset is not None and dataset.state == "ready" and not asked:
         profile.headlines(assistant, key, dataset, ask)
         composer.suggestions(dataset, ask)
 
     elsewhere = running is None and any(record.status == "running" for record in history)
     stop = partial(assistant.turns.stop, key) if running is not None or elsewhere else None
     busy = "Running the changed code" if running is not None and answering is None else ""
-    composer.render(None if expired else dataset, ask, stop, busy)
+    converting = dataset is not None and dataset.state == "converting"
+    converted = ingesting.progress(assistant, key, dataset.file_name) if dataset and converting else ""
+    composer.render(None if expired else dataset, ask, stop, busy, converted)
     if running is None:
         if history:
             scroll.to_newest(f"{history[-1].id}-ended")
-        _watch(assistant, conversation, seen(history))
+        _watch(assistant, conversation, seen(history), ingests)
         return
     if answering is None:
         turn.follow(running, lambda: connection.notice(assistant))
@@ -173,14 +180,17 @@ def seen(history: list[TurnRecord]) -> tuple[int, int, int]:
 
 
 @st.fragment(run_every=WATCH_SECONDS)
-def _watch(assistant: Assistant, drawn: Conversation, turns: tuple[int, int, int]) -> None:
-    """Redraws the page when another tab or server asked, answered or ran something in this conversation."""
+def _watch(
+    assistant: Assistant, drawn: Conversation, turns: tuple[int, int, int], ingests: tuple[object, ...]
+) -> None:
+    """Redraws the page when another tab or server asked, answered, ran or read something in here."""
     key = drawn.key
     try:
         now = assistant.store.conversations.get(key)
         changed = (
             assistant.turns.running(key) is not None
             or assistant.store.turns.change_mark(key) != turns
+            or assistant.ingests.mark(key) != ingests
             or (now is not None and now.updated_at != drawn.updated_at)
         )
     except StorageError:

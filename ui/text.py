@@ -14,6 +14,16 @@ REFERENCE = re.compile(r"^(\s*)\[([^\]]+)\]:", re.MULTILINE)
 AUTOLINK = re.compile(r"<?((?:(?:https?|ftp)://|www\.)[^\s>)\]`]+)>?", re.IGNORECASE)
 # Markdown makes links of bare addresses, escaped or not; a joiner without width keeps them words.
 ADDRESS_START = re.compile(r"(?:https?|ftp):(?=//)|www(?=\.)|@(?=\w)", re.IGNORECASE)
+KIND_NAMES = {
+    "integer": "whole number",
+    "number": "number",
+    "text": "text",
+    "date": "date",
+    "datetime": "date and time",
+    "time": "time",
+    "boolean": "yes / no",
+}
+"""Kinds of columns, for people."""
 JOINER = "\u2060"
 DIRECTIVE = re.compile(r":(?=[A-Za-z][\w-]*[\[/:])")
 CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
