@@ -379,6 +379,7 @@ def require_here(datasets: Iterable[Dataset]) -> None:
                 "Bring a copy of it here (all rows, or those of a filter), and ask about the copy."
             )
 
+
 def whole(dataset: Dataset) -> Dataset:
     """The dataset if all of it is there. Raises UnknownDataset with the reason."""
     if dataset.state == "converting":

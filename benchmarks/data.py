@@ -170,7 +170,7 @@ class Bench:
         """The exact profile beside DuckDB's summary with top values, and ydata-profiling."""
         columns = [(column.name, column.type) for column in dataset.columns]
         tops = "\n".join(
-            f"c.execute('SELECT {name}, count(*) AS n FROM big GROUP BY 1 ORDER BY 2 DESC LIMIT 9').fetchall()"
+            f"c.execute('SELECT {name}, count(*) AS n FROM big GROUP BY 1 ORDER BY 2 DESC LIMIT 9')"
             for name, _ in columns
         )
         code = (

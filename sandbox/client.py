@@ -203,9 +203,7 @@ class Worker:
             paths = self._opened().link(tables)
             made = Path(folder).resolve() / target.name
             call = {"do": "save", "sql": sql, "tables": paths, "target": str(made)}
-            grant = self._grant(
-                read=[str(self._opened().data)], write=str(made.parent), file_mb=READ_FILE_MB
-            )
+            grant = self._grant(read=[str(self._opened().data)], write=str(made.parent), file_mb=READ_FILE_MB)
             process = self._reading = self._spawn("engine", grant)
             try:
                 report = self._ask(process, call, timeout, dict[str, Any])
