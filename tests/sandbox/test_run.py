@@ -71,6 +71,18 @@ def test_all_rows_count_and_variables_stay(talk: Conversation) -> None:
     assert talk.value("total") == 500_500 and talk.worker.processes == first
 
 
+def test_libraries_that_look_for_threads_and_processors_run(talk: Conversation) -> None:
+    code = (
+        "import numpy\nfrom sklearn.cluster import KMeans\n"
+        "from sklearn.neighbors import KNeighborsClassifier\n"
+        "points = numpy.array([[0.0] * 20, [0.1] * 20, [9.0] * 20, [9.1] * 20])\n"
+        "labels = KMeans(2, n_init=1, random_state=0).fit_predict(points)\n"
+        "nearest = KNeighborsClassifier(1).fit(points, labels).predict(points)\n"
+        "bool((nearest == labels).all() and labels[0] == labels[1] != labels[2])"
+    )
+    assert talk.value(code) is True
+
+
 def test_a_failed_run_leaves_the_variables_as_they_were(talk: Conversation) -> None:
     talk.run("values = [1, 2, 3]\nframe = t.head(3)")
     failed = talk.run("values.append(4)\nframe['more'] = 1\nnew = 5\nraise ValueError('no')")
