@@ -227,6 +227,15 @@ def test_a_question_is_answered_on_the_table_that_has_its_columns() -> None:
     assert meant("average age by country", replace(SHOP, others=[CUSTOMERS])) == ("query", "customers")
 
 
+def test_other_topics_find_their_table_too() -> None:
+    staff = replace(SHOP, others=[PEOPLE])
+    intent = understand("is salary different between Sales and Finance", staff)
+    assert intent.arguments.get("dataset") == "employees", intent
+    assert understand("forecast revenue", staff).arguments.get("dataset") is None
+    two = understand("does revenue depend on segment, by anova", SHOP)
+    assert two.tool in ("check_join", ""), two
+
+
 def test_several_tables_that_fit_are_asked_about() -> None:
     intent = understand("average age", SHOP)
     assert not intent.tool and "customers, employees" in intent.reply
