@@ -9,7 +9,7 @@ from sandbox.errors import Unreadable
 from sandbox.reading.options import ReadOptions
 from sandbox.reading.parts import Part
 from sandbox.reading.relations import convert_relation, with_total
-from sandbox.reading.writing import Work, Written
+from sandbox.reading.writing import WITHOUT, Work, Written
 
 DAMAGED = "The Parquet file is damaged ({0}). Write it again and upload that."
 LIES = "The Parquet file is damaged: it says that it has {0:,} rows, and {1:,} could be read. Write it again."
@@ -24,7 +24,7 @@ def convert(work: Work, path: Path, options: ReadOptions, target: Path) -> Writt
     """Writes the table. Raises Unreadable, also when the file contradicts itself."""
     said = _rows(work, path)
     # Its own statistics may be wrong, and would decide what is read.
-    work.connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+    work.connection.execute(f"SET disabled_optimizers = '{WITHOUT},statistics_propagation'")
     try:
         relation = f"read_parquet({literal(str(path))})"
         written = convert_relation(

@@ -15,6 +15,14 @@ from sandbox.errors import Unreadable
 
 LOOK_SECONDS = 0.2
 NO_ROW = "No row of the file fits its header. Check the delimiter and the quotes."
+# The optimizer would make a join of every list of words for missing.
+WITHOUT = "in_clause"
+SETTINGS = (
+    "TimeZone = 'UTC'",
+    "enable_progress_bar = true",
+    "enable_progress_bar_print = false",
+    f"disabled_optimizers = '{WITHOUT}'",
+)
 Progress = Callable[[float, str], None]
 
 
@@ -64,11 +72,7 @@ class Work:
                 "autoload_known_extensions": False,
             },
         )
-        for setting in (
-            "TimeZone = 'UTC'",
-            "enable_progress_bar = true",
-            "enable_progress_bar_print = false",
-        ):
+        for setting in SETTINGS:
             self.connection.execute(f"SET {setting}")
         return self
 
