@@ -17,6 +17,7 @@ from agents import connections as tables_elsewhere
 from agents.artifacts import load
 from agents.connections import ConnectionInfo
 from agents.ingests import Ingests
+from agents.originals import Originals
 from agents.settings import Settings
 from agents.turns import Turns
 from agents.verified import Verification
@@ -25,7 +26,7 @@ from analysis.cleaning import remade
 from analysis.conditions import Condition
 from analysis.engine import Engine
 from analysis.errors import LimitExceeded
-from analysis.ingest import Part, Preview, Progress, ReadOptions, ingest, ingest_all, look, preview
+from analysis.ingest import Progress, ReadOptions, ingest, ingest_all
 from analysis.joins import JoinProposal, unmatched_keys
 from analysis.profiling import Profile, ensure_profile
 from sandbox.errors import SandboxError
@@ -79,6 +80,7 @@ class Assistant:
             verification=self._verification,
             owner=self._owner.name,
         )
+        self.originals = Originals(self.store, self.pool)
         self.ingests = Ingests(
             store=self.store,
             pool=self.pool,
@@ -251,30 +253,6 @@ class Assistant:
         """Examples of the left and the right table's keys without a partner. Raises AnalysisError."""
         engine = Engine(self.pool.worker(key.session_id), datasets, key=key, invocation_id="")
         return unmatched_keys(engine, proposal)
-
-    def parts(self, key: SessionKey, sha256: str, file_name: str) -> list[Part]:
-        """The tables in kept bytes. Raises IngestError when they cannot be read."""
-        worker = self.pool.worker(f"preview-{key.session_id}")
-        return look(self.store.datasets.original_path(sha256), file_name, worker)
-
-    def preview(
-        self, key: SessionKey, sha256: str, file_name: str, options: ReadOptions, rows: int
-    ) -> Preview:
-        """The first rows of kept bytes, read this way. Raises IngestError when they cannot be."""
-        worker = self.pool.worker(f"preview-{key.session_id}")
-        return preview(self.store.datasets.original_path(sha256), options, worker, rows, file_name)
-
-    def rejects(self, key: SessionKey, dataset: Dataset, rows: int | None) -> Any:
-        """Rows of its file that could not be read, as a DataFrame of line, reason and text.
-
-        Raises LimitExceeded when there are too many.
-        """
-        worker = self.pool.worker(f"preview-{key.session_id}")
-        try:
-            query = "SELECT line, reason, text FROM rejects ORDER BY line"
-            return worker.query(query, {"rejects": dataset.rejects_path}, limit=rows).to_pandas()
-        except SandboxError as error:
-            raise LimitExceeded(f"The rows cannot be shown: {error}") from error
 
     def export_session(self, key: SessionKey, target: BinaryIO) -> None:
         """Writes the conversation with all its data to `target`, as a zip file. Raises NotFound."""

@@ -23,15 +23,6 @@ TOP_VALUES = 3
 CHART_BARS = 20
 FIGURES = ("Lowest", "25 %", "Median", "Mean", "75 %", "Highest")
 NAME_PIXELS, CHART_PIXELS, NUMBER_PIXELS, TOP_PIXELS = 150, 120, 90, 220
-KIND_NAMES = {
-    "integer": "whole number",
-    "number": "number",
-    "text": "text",
-    "date": "date",
-    "datetime": "date and time",
-    "time": "time",
-    "boolean": "yes / no",
-}
 
 
 def headlines(assistant: Assistant, key: SessionKey, dataset: Dataset, ask: Ask) -> None:
@@ -95,7 +86,7 @@ def row(column: ColumnProfile, profile: Profile) -> dict[str, Any]:
     """A column as a line of the table."""
     return {
         "Column": column.name,
-        "Type": KIND_NAMES.get(column.kind, column.type),
+        "Type": text.KIND_NAMES.get(column.kind, column.type),
         "Values": bars(column),
         "Missing": share(column.missing, profile.rows) if column.missing else "",
         "Different": column.distinct,

@@ -81,14 +81,14 @@ def _rejects(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
     left = "is" if dataset.rejected_rows == 1 else "are"
     st.markdown(f"**{text.count(dataset.rejected_rows, 'row')} could not be read** and {left} left out:")
     try:
-        rows = assistant.rejects(key, dataset, REJECTS_SHOWN)
+        rows = assistant.originals.rejects(key, dataset, REJECTS_SHOWN)
     except AnalysisError as error:
         st.caption(text.literal(str(error)))
         return
     st.dataframe(rows, hide_index=True, height="content" if len(rows) < 8 else 300, alt="Rows left out")
     st.download_button(
         "Download them",
-        lambda: assistant.rejects(key, dataset, None).to_csv(index=False),
+        lambda: assistant.originals.rejects(key, dataset, None).to_csv(index=False),
         f"{Path(dataset.file_name).stem}-not-read.csv",
         "text/csv",
         icon=":material/download:",
@@ -102,7 +102,7 @@ def _form(assistant: Assistant, key: SessionKey, original: Original, read: Read)
     kept = st.session_state.setdefault(f"{original.id}-types", {})
     types: dict[str, str] = kept.get(options.key(), options.types)
     try:
-        shown = assistant.preview(
+        shown = assistant.originals.preview(
             key, original.sha256, original.file_name, options.but(types=types), PREVIEW_ROWS
         )
     except (AnalysisError, StorageError) as error:
@@ -159,7 +159,7 @@ def _part(assistant: Assistant, key: SessionKey, original: Original) -> Part:
     known = st.session_state.setdefault("tables", {})
     if original.sha256 not in known:
         try:
-            known[original.sha256] = assistant.parts(key, original.sha256, original.file_name)
+            known[original.sha256] = assistant.originals.tables(key, original.sha256, original.file_name)
         except AnalysisError:
             # It cannot be read as it is: that is what the options are for.
             known[original.sha256] = []

@@ -178,11 +178,11 @@ def test_reading_again_makes_a_new_version(assistant: Open) -> None:
     until(made, send(made, key, "prices.csv", data), "done")
     first = current(made, key)
     assert first.columns[1].kind == "number" and first.rejected_rows == 1
-    rejects = made.rejects(key, first, None)
+    rejects = made.originals.rejects(key, first, None)
     assert list(rejects.columns) == ["line", "reason", "text"]
     assert (rejects["line"][0], rejects["text"][0]) == (42, "c;1;2;3")
     options = ReadOptions.from_json(first.read_options).but(decimal=".")
-    shown = made.preview(key, first.sha256, first.file_name, options, 5)
+    shown = made.originals.preview(key, first.sha256, first.file_name, options, 5)
     assert shown.columns[1][1] == "VARCHAR" and shown.rows[0] == ["a", "1,50"]
     until(made, made.ingests.read_again(key, first, options), "done")
     (second,) = made.datasets(key)
