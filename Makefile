@@ -1,19 +1,23 @@
-# make run [PORT=8600]   the app        make test    every test
-# make lint              style, types, import directions      make check   lint, then test
+# make run [PORT=8600]   the app        make test         every test but Spark's
+# make lint              style, types, import directions
+# make test-spark        a Spark cluster on this machine      make check   all of lint, test, test-spark
 PYTHON ?= python3
 PORT ?= 8501
 # In the order of collection: the slow files have few tests, and must not all come last.
-PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
 
-.PHONY: run test lint check format
+.PHONY: run test test-spark lint check format
 
 run: .venv/installed-app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: .venv/installed-dev
 	@scripts/browser.sh
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not spark"
+
+test-spark: .venv/installed-dev
+	$(BIN)/python -m pytest tests/engines/test_spark.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
@@ -21,7 +25,7 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test
+check: lint test test-spark
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .
