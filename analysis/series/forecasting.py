@@ -54,21 +54,21 @@ def _drawn(result: Result, unit: str, name: str) -> Result:
     then = [chart.plain(value) for value in past.column(unit)]
     coming = [chart.plain(value) for value in future.column(unit)]
     values = [chart.plain(value) for value in past.column("value")]
+    # From the last known value on, so that a single period has a band too.
+    after, last = [then[-1], *coming], values[-1]
     line: dict[str, Any] = {"type": "scatter", "mode": "lines"}
+    edge = line | {"x": after, "line": {"width": 0}, "hoverinfo": "skip"}
+    low, high, middle = (
+        [last, *map(chart.plain, future.column(column))] for column in ("low", "high", "forecast")
+    )
+    # The band is grey, in light and dark: it belongs to the forecast and is no series.
+    band = {"fill": "tonexty", "fillcolor": "rgba(128, 128, 128, 0.2)"}
     traces: list[dict[str, Any]] = [
         line | {"name": name, "x": then, "y": values},
-        line
-        | {
-            "name": "forecast", "x": [then[-1], *coming], "line": {"dash": "dash"},
-            "y": [values[-1], *map(chart.plain, future.column("forecast"))],
-        },
-        line | {"name": "95% low", "x": coming, "y": future.column("low"), "line": {"width": 0.5}},
-        line
-        | {
-            "name": "95% high", "x": coming, "y": future.column("high"), "line": {"width": 0.5},
-            "fill": "tonexty",
-        },
-    ]  # fmt: skip
+        line | {"name": "forecast", "x": after, "y": middle, "line": {"dash": "dash"}},
+        edge | {"name": "lower end", "y": low, "showlegend": False},
+        edge | {"name": "95% interval", "y": high} | band,
+    ]
     figure = chart.figure(traces, unit, name, hovermode="x unified")
     facts = result.facts
     alt = (

@@ -73,7 +73,7 @@ def test_a_forecast_beats_its_baseline_and_covers_what_comes(monthly: Engine) ->
     assert {"naive", "seasonal naive", "Holt-Winters", "theta"} <= {r["model"] for r in backtest}
     assert min(r["mean absolute error"] for r in backtest) == pytest.approx(facts["error"])
     names = [trace["name"] for trace in result.output["figure"]["data"]]
-    assert names == ["sum of value", "forecast", "95% low", "95% high"]
+    assert names == ["sum of value", "forecast", "lower end", "95% interval"]
 
 
 def test_an_incomplete_last_period_is_left_out_and_said(engine: Engine) -> None:
