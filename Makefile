@@ -1,23 +1,24 @@
-# make run [PORT=8600]   the app        make test         every test but Spark's
+# make run [PORT=8600]   the app        make test        the tests
 # make lint              style, types, import directions
-# make test-spark        a Spark cluster on this machine      make check   all of lint, test, test-spark
+# make test-slow         the tests that are marked slow      make check   lint and all tests
 PYTHON ?= python3
 PORT ?= 8501
 # In the order of collection: the slow files have few tests, and must not all come last.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
 
-.PHONY: run test test-spark lint check format
+.PHONY: run test test-slow lint check format
 
 run: .venv/installed-app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: .venv/installed-dev
 	@scripts/browser.sh
-	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not spark"
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not slow"
 
-test-spark: .venv/installed-dev
-	$(BIN)/python -m pytest tests/engines/test_spark.py
+test-slow: .venv/installed-dev
+	@scripts/browser.sh
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m slow
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
@@ -25,7 +26,7 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test test-spark
+check: lint test test-slow
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .
