@@ -137,8 +137,8 @@ def _runs(ctx: InvocationContext, model: str) -> Runs:
 def _files(key: SessionKey) -> tuple[list[tuple[Dataset, bytes]], list[Dataset]]:
     """The current dataset as CSV and the others that fit beside it, and those that don't."""
     place = workspace()
-    current, *others = reversed(place.store.datasets.for_session(key))
-    datasets = [current, *(other for other in others if not other.source)]
+    newest = list(reversed(place.store.datasets.for_session(key)))
+    datasets = [*newest[:1], *(d for d in newest[1:] if not d.source and d.state == "ready")]
     worker, files, left_out = place.pool.worker(key.session_id), [], []
     left = LIMIT_BYTES
     for dataset in datasets:
