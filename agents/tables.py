@@ -165,12 +165,22 @@ class Tables:
         return record.name or table_name(record.file_name, part.name if len(record.parts) > 1 else "")
 
     def _mark_failed(self, part: Part, error: str) -> bool:
-        """Says of the dataset that is shown from a sample why it will not be more; False without one."""
-        store, key = self.store.datasets, part.options.key()
-        for dataset in store.for_session(self.record.session):
-            if dataset.id in self.record.datasets and dataset.table_path.stem == key:
+        """Says of the dataset that is shown from a sample why it will not be more.
+
+        False without one, and where an earlier version serves in its place again.
+        """
+        record, store, key = self.record, self.store.datasets, part.options.key()
+        for dataset in store.for_session(record.session):
+            if dataset.id in record.datasets and dataset.table_path.stem == key:
                 store.update(dataset, state="failed", error=error)
-                return True
+                earlier = (store.get(record.session.user_id, old) for old in record.displaced)
+                before = next((old for old in earlier if old is not None and old.name == dataset.name), None)
+                if before is None:
+                    return True
+                dataset.sample_path.unlink(missing_ok=True)
+                record.datasets.remove(dataset.id)
+                store.detach(record.session, dataset.id)
+                store.attach(record.session, before.id)
         return False
 
 

@@ -7,6 +7,8 @@ import zipfile
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from agents.assistant import Assistant
@@ -133,6 +135,29 @@ def test_a_cancel_leaves_everything_as_it_was(assistant: Open) -> None:
     until(made, record, "gone")
     assert made.datasets(key) == [before] and len(originals(made)) == 1
     assert [dataset.id for dataset in made.store.datasets.for_user("ann")] == [before.id]
+
+
+def test_a_file_that_turns_out_broken_leaves_the_earlier_version_in_place(
+    assistant: Open, tmp_path: Path
+) -> None:
+    made = assistant()
+    key = made.new_session("ann")
+    until(made, send(made, key, "towns.csv", b"city,amount\nA,1\nB,2\n"), "done")
+    before = current(made, key)
+    rows = BIG_BYTES // 7
+    amounts = np.random.default_rng(7).random(rows)
+    pd.DataFrame({"city": "A", "amount": amounts}).to_parquet(
+        tmp_path / "towns.parquet", row_group_size=rows // 8
+    )
+    damaged = bytearray((tmp_path / "towns.parquet").read_bytes())
+    middle = len(damaged) // 2
+    damaged[middle : middle + 100_000] = bytes(100_000)
+    record = send(made, key, "towns.parquet", bytes(damaged))
+    until(made, record, "converting")
+    assert current(made, key).id != before.id
+    record = until(made, record, "failed")
+    assert "damaged" in record.error
+    assert made.datasets(key) == [before]
 
 
 def test_every_table_of_a_file_is_read_and_many_are_asked_about(assistant: Open, tmp_path: Path) -> None:
