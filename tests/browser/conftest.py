@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.servers.gemini import GeminiServer, Scripted
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 120
 CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 MAC_CHROMES = [
     Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
@@ -33,7 +33,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 
-expect.set_options(timeout=20_000)
+# Several tests and what they start share two cores.
+expect.set_options(timeout=60_000)
 
 
 def chromium_path() -> str | None:
