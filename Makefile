@@ -4,7 +4,7 @@
 PYTHON ?= python3
 PORT ?= 8501
 # In the order of collection: the slow files have few tests, and must not all come last.
-PYTEST_ARGS ?= --dist loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
 
 .PHONY: run test test-slow lint check format
@@ -14,11 +14,11 @@ run: .venv/installed-app
 
 test: .venv/installed-dev
 	@scripts/browser.sh
-	$(BIN)/python -m pytest -n 3 $(PYTEST_ARGS) -m "not slow"
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not slow"
 
 test-slow: .venv/installed-dev
 	@scripts/browser.sh
-	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS) -m slow
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m slow
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
