@@ -6,6 +6,8 @@ PORT ?= 8501
 # In the order of collection: the slow files have few tests, and must not all come last.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
+# Many processes are started: each is two seconds sooner where the modules are compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-slow lint check format
 
