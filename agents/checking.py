@@ -25,8 +25,9 @@ from analysis.cleaning import CLEAN, JOIN
 from analysis.cleaning_checks import check_step
 from analysis.engine import Engine, result_table
 from analysis.errors import AnalysisError
-from sandbox.client import Cell, Worker
+from sandbox.client import Worker
 from sandbox.errors import IsolationMissing, SandboxError, WorkerStopped
+from sandbox.live_notebook import Cell
 from sandbox.outcome import Output, RunOutcome, TableOutput, TextOutput, ValueOutput
 from sandbox.pool import WorkerPool
 from storage.datasets import Dataset

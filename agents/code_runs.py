@@ -21,7 +21,7 @@ from agents.outputs_of_code import as_output
 from agents.workspace import Workspace
 from analysis.present import MODEL_ROWS, shortened, to_model
 from sandbox import errors
-from sandbox.client import Cell
+from sandbox.live_notebook import Cell
 from sandbox.outcome import Failure, RunOutcome
 from storage.datasets import Dataset
 from storage.jsonsafe import to_json_safe

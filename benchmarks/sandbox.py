@@ -22,8 +22,9 @@ import duckdb
 
 from benchmarks.kernel import Kernel
 from benchmarks.verdict import Row, table, timed
-from sandbox.client import Cell, Worker
+from sandbox.client import Worker
 from sandbox.launcher import shared
+from sandbox.live_notebook import Cell
 from sandbox.lockdown import Grant, lock, prepare
 from sandbox.outcome import FigureOutput
 

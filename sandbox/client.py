@@ -7,42 +7,30 @@ anything: its size is capped, and what is no answer ends the process.
 """
 
 import base64
-import dataclasses
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sandbox import errors
-from sandbox.exchange import (
-    DIED,
-    FULL,
-    LEAVING_SECONDS,
-    STOPPED,
-    Progress,
-    ask,
-    await_death,
-    await_ready,
-    tell,
-)
+from sandbox.exchange import STOPPED, Progress, ask
 from sandbox.folders import Folders
-from sandbox.launcher import Launcher, PipeEnded, Process, TimeOver, shared
+from sandbox.launcher import Launcher, Process, shared
+from sandbox.live_notebook import Cell, LiveNotebook
 from sandbox.lockdown import Grant
 from sandbox.outcome import RunOutcome
-from sandbox.processes import fills, free_bytes
 from sandbox.table import Table
-from sandbox.warm import BUSY, DROP, KEEP
 
 OUTPUT_BYTES = 64 * 1024 * 1024
 ROW_LIMIT = 10_000
 QUERY_SECONDS = 30.0
 PROGRAM_SECONDS = 60.0
 READ_SECONDS = 3600.0
-READY_SECONDS = 2.0
 READ_FILE_MB = 1024 * 1024
 READ_ENGINE_MB = 600
 T = TypeVar("T")
@@ -75,14 +63,6 @@ class ProgramOutput:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Cell:
-    """Code that ran, under an id of its own."""
-
-    id: str
-    code: str
-
-
 class Worker:
     """Processes started when first needed and again after they ended; one call at a time."""
 
@@ -91,20 +71,17 @@ class Worker:
     ) -> None:
         self._limits = limits or Limits()
         self._launcher = launcher or shared()
-        self._code_launcher = self._launcher
         self._base = folder
         self._folders: Folders | None = None
         self._engine: Process | None = None
-        self._notebook: Process | None = None
-        self._cells: list[Cell] = []
         self._turn = threading.Lock()
         self._stopped = threading.Event()
         self._elsewhere: list[Callable[[], None]] = []
         self._reading: Process | None = None
         self._closed = False
-        self._cell_over: threading.Event | None = None
-        """Of the call that the notebook is at, if it is at one: a stop ends that and nothing else."""
-        self._cell_lock = threading.Lock()
+        self._notebook = LiveNotebook(
+            self._launcher, self._start_notebook, partial(self._ask, read=RunOutcome.from_json), self._stopped
+        )
 
     def query(
         self,
@@ -236,24 +213,7 @@ class Worker:
             self._begin()
             folders = self._opened()
             paths = folders.link(tables, only=True)
-            rebuilt, notes = self._rebuild(history, paths, timeout)
-            before = folders.seen()
-            try:
-                outcome = self._cell(code, paths, timeout)
-            except errors.SandboxError as error:
-                folders.remove_new(before, changed=isinstance(error, errors.DiskLimitExceeded))
-                raise
-            if outcome.failure is not None:
-                folders.remove_new(before)
-                return dataclasses.replace(outcome, rebuilt=rebuilt, notes=[*notes, *outcome.notes])
-            self._cells = [*history, Cell(cell_id, code)]
-            files, said = folders.changed(before)
-            return dataclasses.replace(
-                outcome,
-                outputs=[*outcome.outputs, *files],
-                rebuilt=rebuilt,
-                notes=[*notes, *outcome.notes, *said],
-            )
+            return self._notebook.run(code, paths, folders, history=history, cell_id=cell_id, timeout=timeout)
 
     def read_file(self, name: str) -> bytes:
         """A file that code left, or that was put there. Raises FileNotFoundError."""
@@ -269,12 +229,14 @@ class Worker:
     @property
     def running(self) -> bool:
         """Whether one of its processes lives."""
-        return any(process is not None and process.running for process in (self._engine, self._notebook))
+        return any(
+            process is not None and process.running for process in (self._engine, self._notebook.process)
+        )
 
     @property
     def processes(self) -> list[int]:
         """The ids of the processes that were locked for it."""
-        return [p.pid for p in (self._engine, self._notebook) if p is not None and p.running]
+        return [p.pid for p in (self._engine, self._notebook.process) if p is not None and p.running]
 
     def kill(self) -> None:
         """Ends what is running now: a call raises WorkerStopped. The notebook's variables stay."""
@@ -284,14 +246,7 @@ class Worker:
         for process in (self._engine, self._reading):
             if process is not None:
                 process.kill()
-        with self._cell_lock:
-            notebook, over = self._notebook, self._cell_over
-            if notebook is None or over is None:
-                return
-            notebook.tell(DROP)
-        if not over.wait(LEAVING_SECONDS):
-            # It did not come back from the run, so the variables are lost to a new process.
-            notebook.kill()
+        self._notebook.stop()
 
     @contextmanager
     def watch(self, end: Callable[[], None]) -> Iterator[None]:
@@ -308,7 +263,7 @@ class Worker:
             return False
         try:
             self._end_engine()
-            self._end_notebook()
+            self._notebook.end()
         finally:
             self._turn.release()
         return True
@@ -317,12 +272,12 @@ class Worker:
         """Ends everything and removes the folders; later calls raise WorkerStopped."""
         self._closed = True
         self._stopped.set()
-        for process in (self._engine, self._notebook, self._reading):
+        for process in (self._engine, self._notebook.process, self._reading):
             if process is not None:
                 process.kill()
         with self._turn:
             self._end_engine()
-            self._end_notebook()
+            self._notebook.end()
             if self._folders is not None:
                 self._folders.remove()
                 self._folders = None
@@ -359,100 +314,6 @@ class Worker:
                 self._end_engine()
                 raise
 
-    def _rebuild(
-        self, history: Sequence[Cell], paths: dict[str, str], timeout: float
-    ) -> tuple[int, list[str]]:
-        """Makes the live variables those of `history`; how many cells ran again, and what went wrong."""
-        alive = self._notebook is not None and self._notebook.running
-        if alive and self._cells == list(history) and self._ready():
-            return 0, []
-        self._end_notebook()
-        folders = self._opened()
-        grant = self._grant(read=[str(folders.data)], write=str(folders.scratch), forks=True)
-        self._code_launcher = self._launcher.for_code(folders.data, folders.scratch)
-        self._notebook = self._spawn("notebook", grant, self._code_launcher)
-        notes = []
-        for number, cell in enumerate(history, 1):
-            try:
-                failure = self._cell(cell.code, paths, timeout).failure
-                reason = "" if failure is None else f"{failure.type}: {failure.message}"
-            except (errors.WorkerStopped, errors.WorkerDied):
-                self._end_notebook()
-                raise
-            except errors.SandboxError as error:
-                reason = str(error)
-            if reason:
-                notes.append(f"Earlier code (run {number} of {len(history)}) did not run again: {reason}")
-        self._cells = list(history)
-        return len(history), notes
-
-    def _cell(self, code: str, paths: dict[str, str], timeout: float) -> RunOutcome:
-        process = self._notebook
-        if process is None:
-            raise errors.WorkerDied(DIED.format("ended after the run before"))
-        scratch = str(self._opened().scratch)
-        free = free_bytes(scratch)
-        if not self._ready():
-            self._end_notebook()
-            raise errors.WorkerDied(DIED.format("did not come back from the run before"))
-        over = threading.Event()
-        with self._cell_lock:
-            self._cell_over = over
-        try:
-            return self._finished(process, code, paths, timeout, scratch, free)
-        finally:
-            with self._cell_lock:
-                self._cell_over = None
-            over.set()
-
-    def _finished(
-        self, process: Process, code: str, paths: dict[str, str], timeout: float, scratch: str, free: int
-    ) -> RunOutcome:
-        """One call of the notebook to its end: it carries on, or is as it was before."""
-        try:
-            call = {"do": "run", "code": code, "tables": paths}
-            outcome = self._ask(process, call, timeout, RunOutcome.from_json)
-            with self._cell_lock:
-                self._cell_over = None
-            # It ended, and then the stop came.
-            if self._stopped.is_set():
-                raise errors.WorkerStopped(STOPPED)
-            # Watched only now and then while it runs, and one run's files come to those of others.
-            if outcome.failure is None and fills(scratch, free):
-                raise errors.DiskLimitExceeded(FULL)
-        except BaseException:
-            self._drop(process)
-            raise
-        if outcome.failure is not None:
-            self._drop(process)
-            return outcome
-        process.tell(KEEP)
-        try:
-            tell(process, "keep")
-        except (TimeOver, PipeEnded):
-            self._end_notebook()
-        return outcome
-
-    def _drop(self, process: Process) -> None:
-        """Kills the run, and waits until the process it was forked from is ready for the next."""
-        process.tell(DROP)
-        try:
-            await_death(process, LEAVING_SECONDS)
-            tell(process, "again")
-        except (TimeOver, PipeEnded):
-            self._end_notebook()
-
-    def _ready(self) -> bool:
-        """Whether the notebook took the last word; whatever a run has sent besides is passed over."""
-        if self._notebook is None:
-            return True
-        self._notebook.tell(BUSY)
-        try:
-            await_ready(self._notebook, READY_SECONDS)
-        except (TimeOver, PipeEnded):
-            return False
-        return True
-
     def _ask(
         self,
         process: Process,
@@ -484,19 +345,15 @@ class Worker:
         settings = {name: getattr(self._limits, name) for name in names} | other
         return (launcher or self._launcher).spawn(kind, grant, settings)
 
+    def _start_notebook(self, launcher: Launcher) -> Process:
+        folders = self._opened()
+        grant = self._grant(read=[str(folders.data)], write=str(folders.scratch), forks=True)
+        return self._spawn("notebook", grant, launcher)
+
     def _end_engine(self) -> None:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
-
-    def _end_notebook(self) -> None:
-        if self._notebook is not None:
-            self._notebook.close()
-            self._notebook = None
-        if self._code_launcher is not self._launcher:
-            self._code_launcher.close()
-            self._code_launcher = self._launcher
-        self._cells = []
 
 
 def _program_output(data: dict[str, Any]) -> ProgramOutput:

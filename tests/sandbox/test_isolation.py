@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from sandbox import errors, isolation
-from sandbox.client import Cell, Worker
+from sandbox.client import Worker
 from sandbox.launcher import Launcher
+from sandbox.live_notebook import Cell
 from sandbox.outcome import ValueOutput
 
 needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")

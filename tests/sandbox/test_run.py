@@ -15,8 +15,9 @@ import duckdb
 import pytest
 
 from sandbox import errors
-from sandbox.client import Cell, Limits, Worker
+from sandbox.client import Limits, Worker
 from sandbox.launcher import Launcher
+from sandbox.live_notebook import Cell
 from sandbox.outcome import FileOutput, RunOutcome, TableOutput, ValueOutput
 from sandbox.warm import FREEZE_SECONDS
 from tests.conftest import ROOT

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
-from sandbox.client import Cell, Worker
+from sandbox.client import Worker
 from sandbox.errors import SandboxError
+from sandbox.live_notebook import Cell
 from sandbox.outcome import ValueOutput
 from tests.sandbox.attacks import (
     kernel,
