@@ -14,6 +14,7 @@ from ui import cleaning, connections, ingesting, outputs, profile, reading, text
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "orders.csv"
 SAMPLE_ROWS = 200
+SAMPLE_PIXELS, EARLY_PIXELS = 388, 248
 
 
 def welcome(assistant: Assistant, key: SessionKey, ingests: object) -> None:
@@ -98,6 +99,12 @@ def panel(
     return current
 
 
+def early(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
+    """The first rows and a quick profile, in the open while the rest of a big file is converted."""
+    _sample(assistant, key, dataset, EARLY_PIXELS)
+    profile.early(assistant, key, dataset)
+
+
 def load_sample(assistant: Assistant, key: SessionKey) -> None:
     """Brings the shipped sample into this conversation."""
     try:
@@ -143,7 +150,7 @@ def _chooser(assistant: Assistant, key: SessionKey, datasets: list[Dataset], cur
     )
 
 
-def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
+def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset, height: int = SAMPLE_PIXELS) -> None:
     # Kept: the process that reads it may be busy with somebody's code for a minute.
     samples = st.session_state.setdefault("samples", {})
     name = f"{dataset.id}-{dataset.state}"
@@ -163,11 +170,11 @@ def _sample(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
     st.dataframe(
         rows,
         hide_index=True,
-        height=388,
+        height=height,
         column_config=outputs.formats(rows),
         alt=f"First rows of {dataset.file_name}",
     )
     if not dataset.exact:
-        st.caption(f"{len(rows):,} rows from all over the file; answers will use all of them.")
+        st.caption("The first rows; answers will use all of them.")
     elif dataset.rows > len(rows):
         st.caption(f"The first {len(rows):,} of {dataset.rows:,} rows; answers use all of them.")

@@ -136,6 +136,8 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
     if dataset is not None and dataset.state == "ready" and not asked:
         profile.headlines(assistant, key, dataset, ask)
         composer.suggestions(dataset, ask)
+    if dataset is not None and dataset.state == "converting" and not asked:
+        data_panel.early(assistant, key, dataset)
 
     elsewhere = running is None and any(record.status == "running" for record in history)
     stop = partial(assistant.turns.stop, key) if running is not None or elsewhere else None

@@ -37,6 +37,14 @@ def headlines(assistant: Assistant, key: SessionKey, dataset: Dataset, ask: Ask)
             _finding(finding, f"headline-{index}", ask)
 
 
+def early(assistant: Assistant, key: SessionKey, dataset: Dataset) -> None:
+    """The columns as a quick look at some rows found them."""
+    profile = _profile(assistant, key, dataset)
+    if profile is not None:
+        st.caption(profile.words)
+        table(dataset, profile)
+
+
 def tab(assistant: Assistant, key: SessionKey, datasets: Sequence[Dataset], ask: Ask) -> None:
     """The profile of the current dataset (the last), made now if none was stored."""
     dataset = datasets[-1]
@@ -64,6 +72,11 @@ def render(dataset: Dataset, profile: Profile, ask: Ask) -> None:
         with st.popover(f"{text.count(len(found) - LISTED, 'more remark')}", type="tertiary"):
             for index, finding in enumerate(found[LISTED:], LISTED):
                 _finding(finding, f"finding-{dataset.id}-{index}", ask)
+    table(dataset, profile)
+
+
+def table(dataset: Dataset, profile: Profile) -> None:
+    """The columns, a line each."""
     numbers = st.column_config.NumberColumn(format="localized", width=NUMBER_PIXELS)
     st.dataframe(
         pd.DataFrame([row(column, profile) for column in profile.details]),
@@ -109,7 +122,9 @@ def bars(column: ColumnProfile) -> list[int]:
 
 def frequent(column: ColumnProfile, profile: Profile) -> str:
     """The most frequent values with their shares, where any comes twice."""
-    if not column.top or column.top[0][1] < 2:
+    # Counts of a sample are scaled up.
+    once = profile.rows / profile.rows_seen if profile.rows_seen else 1
+    if not column.top or column.top[0][1] < 1.5 * once:
         return "all different" if column.distinct > 1 else ""
     here = profile.rows - column.missing
     say = shown if column.kind in ("text", "boolean") else number

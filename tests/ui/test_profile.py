@@ -74,3 +74,11 @@ def test_a_column_as_a_line() -> None:
     ]
     assert (price["Median"], price["Mean"], price["Highest"]) == ("9.5", "10.25", "1,200")
     assert price["Values"] == [199, 1] and price["Type"] == "number"
+
+
+def test_values_that_come_once_in_a_sample_are_all_different() -> None:
+    name = ColumnProfile("name", "VARCHAR", "text", missing=0, distinct=200, top=[["a", 45], ["b", 45]])
+    twice = ColumnProfile("name", "VARCHAR", "text", missing=0, distinct=150, top=[["a", 90], ["b", 45]])
+    profile = made(exact=False, rows=9_000, details=[name, twice])
+    assert page.frequent(name, profile) == "all different"
+    assert page.frequent(twice, profile).startswith("“a” (1.0 %)")
