@@ -27,6 +27,8 @@ EXPIRY_SECONDS = 86_400.0
 """An upload that nothing was added to for so long is deleted."""
 SPARE_BYTES = 64_000_000
 """What stays free on the disk."""
+SYNC_BYTES = 64 * 1024 * 1024
+"""How often bytes are forced to the disk, so that a large file does not wait for all of them at its end."""
 IDENTIFIER = re.compile(r"[0-9a-f]{32}")
 DATA, STATE = "data", "upload.json"
 
@@ -144,6 +146,8 @@ class Uploads:
                 left = memoryview(data)
                 while left:
                     left = left[file.write(left) :]
+                if (offset + len(data)) // SYNC_BYTES > offset // SYNC_BYTES:
+                    os.fsync(file.fileno())
                 self._digest(upload.id, offset, data)
         except FileNotFoundError:
             raise NotFound("This upload was cancelled or has expired.") from None

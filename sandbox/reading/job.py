@@ -17,7 +17,7 @@ TEXTS = ("csv", "jsonl", "json")
 HEAD_BYTES = 1024 * 1024
 SAMPLED_HEAD_BYTES = 32 * 1024 * 1024
 SAMPLED_ROWS = 100_000
-SAMPLED_CHUNKS = 256
+SAMPLED_CHUNKS = 128
 LINES = 3
 """Fewer are no beginning."""
 CELL = 200
