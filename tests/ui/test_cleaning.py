@@ -1,21 +1,9 @@
 """The tab of cleaning steps: a look ahead, a step, the list of steps, undo and the choice of a version."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from streamlit.testing.v1 import AppTest
 
-from agents.assistant import Assistant, start
-from agents.settings import Settings
+from agents.assistant import Assistant
 from tests.agents.conftest import with_sample
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Assistant]:
-    opened = start(Settings(home=tmp_path / "home"))
-    yield opened
-    opened.close()
 
 
 def page(session_id: str) -> None:

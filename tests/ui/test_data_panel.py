@@ -1,24 +1,13 @@
 """The data on the page: what is in the open while a big file is converted."""
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
-import pytest
 from streamlit.testing.v1 import AppTest
 
-from agents.assistant import Assistant, start
-from agents.settings import Settings
+from agents.assistant import Assistant
 from tests.agents.conftest import with_sample
 from tests.browser.conftest import ROOT
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Assistant]:
-    opened = start(Settings(home=tmp_path / "home"))
-    yield opened
-    opened.close()
 
 
 def page(session_id: str) -> None:
