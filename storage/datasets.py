@@ -144,7 +144,14 @@ class Datasets:
         return self._content_folder(sha256) / "original"
 
     def drop_unused(self, sha256: str) -> None:
-        """Deletes the bytes with this SHA-256 unless a dataset was made of them."""
+        """Deletes the bytes with this SHA-256 unless a dataset was made of them.
+
+        One that failed and that no conversation shows is none.
+        """
+        shown = "SELECT 1 FROM session_datasets l WHERE l.dataset_id = d.id"
+        for dataset in self._rows(None, f"d.sha256 = ? AND NOT EXISTS ({shown})", (sha256,)):
+            if dataset.state == "failed":
+                self.forget(dataset.user_id, dataset.id)
         if not self._rows(None, "d.sha256 = ?", (sha256,)):
             shutil.rmtree(self._content_folder(sha256), ignore_errors=True)
 

@@ -133,16 +133,17 @@ def draw(assistant: Assistant, conversation: Conversation) -> None:
         _history(desk, history, running)
     connection.offer_unsent(ask)
     asked = running is not None or history or expired
-    if dataset is not None and dataset.state == "ready" and not asked:
-        profile.headlines(assistant, key, dataset, ask)
-        composer.suggestions(dataset, ask)
-    if dataset is not None and dataset.state == "converting" and not asked:
-        data_panel.early(assistant, key, dataset)
+    converting = dataset is not None and dataset.state == "converting"
+    if dataset is not None and not asked:
+        if converting:
+            data_panel.early(assistant, key, dataset)
+        elif dataset.state == "ready":
+            profile.headlines(assistant, key, dataset, ask)
+            composer.suggestions(dataset, ask)
 
     elsewhere = running is None and any(record.status == "running" for record in history)
     stop = partial(assistant.turns.stop, key) if running is not None or elsewhere else None
     busy = "Running the changed code" if running is not None and answering is None else ""
-    converting = dataset is not None and dataset.state == "converting"
     converted = ingesting.progress(assistant, key, dataset.file_name) if dataset and converting else ""
     composer.render(None if expired else dataset, ask, stop, busy, converted)
     if running is None:

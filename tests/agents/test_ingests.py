@@ -157,7 +157,9 @@ def test_a_file_that_turns_out_broken_leaves_the_earlier_version_in_place(
     assert current(made, key).id != before.id
     record = until(made, record, "failed")
     assert "damaged" in record.error
-    assert made.datasets(key) == [before]
+    assert made.datasets(key) == [before] and len(originals(made)) == 2
+    made.ingests.cancel(key, record.id)
+    assert made.store.datasets.for_user("ann") == [before] and len(originals(made)) == 1
 
 
 def test_every_table_of_a_file_is_read_and_many_are_asked_about(assistant: Open, tmp_path: Path) -> None:
